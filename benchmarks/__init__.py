@@ -1,0 +1,1 @@
+"""Side by side with the physical floor, as ratios: `python -m benchmarks`, or `make bench`."""

@@ -1,0 +1,179 @@
+"""`python -m benchmarks`: measure, print side by side with the floor, and judge against the project's own goals.
+
+The machine is part of every figure: run it on a quiet one, and compare ratios, never seconds of different machines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+import click
+
+from benchmarks.bare import Floor
+from benchmarks.delivery import Measured, Round, measure_round
+from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
+from benchmarks.plane import Plane, plane
+from benchmarks.rendering import Rendering, measure_rendering, table
+
+TIMES_FLOOR = 3.0
+PEAK_MEBIBYTES = 120.0
+NAMES = ("delivery", "drift", "idle", "rendering")
+FOUND_SECONDS, CORRECTED_SECONDS = 1.0, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure beside its goal, both in the figure's unit."""
+
+    name: str
+    figure: float
+    limit: float
+    is_least: bool = False  # whether the limit is what the figure must reach at least
+
+    @property
+    def is_met(self) -> bool:
+        return self.figure >= self.limit if self.is_least else self.figure <= self.limit
+
+    def __str__(self) -> str:
+        bound = "at least" if self.is_least else "at most"
+        return f"{'met   ' if self.is_met else 'MISSED'}  {self.name}: {self.figure:.2f} (goal: {bound} {self.limit:g})"
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
+@click.option("--placements", default=100, show_default=True, help="Applications of four objects each.")
+@click.option("--runs", default=3, show_default=True, help="Deliveries; the median is judged.")
+@click.option("--edits", default=20, show_default=True, help="Hand edits.")
+@click.option("--idle", "idle_seconds", default=60.0, show_default=True, help="Seconds of idleness that are counted.")
+@click.option("--quick", is_flag=True, help="A small fleet, once: shows that all of it works, and judges nothing.")
+def main(  # a command line
+    *, names: tuple[str, ...], placements: int, runs: int, edits: int, idle_seconds: float, quick: bool
+) -> None:
+    """Measure deliveries, drift and idleness on a real control plane, and renders. Exit code 1: a goal was missed."""
+    if quick:
+        placements, runs, edits, idle_seconds = 10, 1, 4, 6.0
+    names = names or NAMES
+    goals: list[Goal] = []
+    if set(names) - {"rendering"}:
+        goals += asyncio.run(measure(names, placements, runs, edits, idle_seconds))
+    if "rendering" in names:
+        goals += _rendering(measure_rendering(runs, peers_up_to=1000 if quick else 3000))
+    if quick:
+        print("quick: nothing is judged")
+        return
+    missed = [one for one in goals if not one.is_met]
+    for one in goals:
+        print(one)
+    sys.exit(1 if missed else 0)
+
+
+async def measure(names: Sequence[str], placements: int, runs: int, edits: int, idle_seconds: float) -> Sequence[Goal]:
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {placements} placements × 4 objects\n")
+    goals: list[Goal] = []
+    async with plane() as running:
+        if "delivery" in names:
+            goals += await _delivery(running, placements, runs)
+        if "drift" in names:
+            goals += _drift(await measure_drift(running, placements, edits))
+        if "idle" in names:
+            goals += _idle([await measure_idle(running, count, idle_seconds) for count in (5, 50)])
+    return goals
+
+
+async def _delivery(running: Plane, placements: int, runs: int) -> Sequence[Goal]:
+    await measure_round(running, min(placements, 10))  # the server's first requests of each kind are slow
+    rounds = []
+    head = ("run", "what", "floor s (workers)", "converge s", "ratio", "CPU s", "server CPU s", "peak MiB", "requests")
+    print(row(head))
+    for number in range(1, runs + 1):
+        one = await measure_round(running, placements)
+        rounds.append(one)
+        floors = (one.first_floor, one.update_floor)
+        for what, floor, measured in zip(("first sync", "update"), floors, (one.first, one.update), strict=True):
+            print(row((
+                str(number), what, f"{floor.seconds:.2f} ({floor.workers})", f"{measured.seconds:.2f}",
+                f"{measured.seconds / floor.seconds:.2f}", f"{measured.cpu_seconds:.2f}",
+                f"{measured.server_cpu_seconds:.2f}", f"{one.peak_mebibytes:.0f}", counted(measured.requests),
+            )))  # fmt: skip
+    print()
+    return [
+        Goal("first sync ÷ floor", _ratio(rounds, "first"), TIMES_FLOOR),
+        Goal("one-field update ÷ floor", _ratio(rounds, "update"), TIMES_FLOOR),
+        Goal("peak PSS, MiB", max(one.peak_mebibytes for one in rounds), PEAK_MEBIBYTES),
+    ]
+
+
+def _ratio(rounds: Sequence[Round], name: str) -> float:
+    ratios: list[float] = []
+    for one in rounds:
+        measured: Measured = getattr(one, name)
+        floor: Floor = getattr(one, f"{name}_floor")
+        ratios.append(measured.seconds / floor.seconds)
+    return median(ratios)
+
+
+def _drift(edits: Sequence[Edit]) -> Sequence[Goal]:
+    found, corrected = ([getattr(one, name) for one in edits] for name in ("found", "corrected"))
+    print(f"{len(edits)} hand edits: seconds from the answer to the edit")
+    for name, times in (("found", found), ("corrected", corrected)):
+        print(f"  {name:<10} p50 {median(times):.3f}  p99 {p99(times):.3f}  max {max(times):.3f}")
+    print()
+    return [
+        Goal("hand edit found, p99 s", p99(found), FOUND_SECONDS),
+        Goal("hand edit corrected, p99 s", p99(corrected), CORRECTED_SECONDS),
+    ]
+
+
+def _idle(windows: Sequence[Idle]) -> Sequence[Goal]:
+    for count, one in zip((5, 50), windows, strict=True):
+        print(
+            f"idle for {one.seconds:g} s at {count} placements: {one.api_requests} requests to the API server, "
+            f"{one.git_requests} to the git host; the edit after it: found in {one.edit.found:.3f} s, "
+            f"corrected in {one.edit.corrected:.3f} s"
+        )
+    print()
+    few, many = windows
+    more = max(many.api_requests - few.api_requests, many.git_requests - few.git_requests)
+    return [Goal("requests more at 50 placements than at 5, idle", more, 0.0)]
+
+
+def _rendering(measured: Rendering) -> Sequence[Goal]:
+    print("\n".join(table(measured)) + "\n")
+    goals = []
+    for name, least in (("median", 10.0), ("1000", 12.0), ("3000", 60.0)):
+        one = measured.built(name)
+        if one.command is None or one.warm is None:
+            continue
+        goals.append(Goal(f"kubectl ÷ our build, {name}", one.command.seconds / one.ours.seconds, least, is_least=True))
+        if name != "median":
+            goals.append(
+                Goal(f"warm Go API ÷ our build, {name}", one.warm.seconds / one.ours.seconds, 1, is_least=True)
+            )
+    return [
+        *goals,
+        Goal("time of 10,000 resources ÷ time of 1,000", measured.growth, 11.0),
+        Goal("a build of 1,000 resources adds, MiB", measured.mebibytes, 60.0),
+    ]
+
+
+def p99(times: Sequence[float]) -> float:
+    return quantiles(times, n=100, method="inclusive")[98] if len(times) > 1 else times[0]
+
+
+def counted(requests: Counter[str]) -> str:
+    return ", ".join(f"{count} {verb}" for verb, count in requests.most_common() if count > 0)
+
+
+def row(cells: Sequence[str]) -> str:
+    widths = (4, 11, 18, 11, 6, 6, 13, 9, 0)
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""From `git push` to the last object: a first sync and a one-field update of all applications, against the floor."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.bare import Floor, floors
+from benchmarks.controller_process import Controller, Line, controller
+from benchmarks.fleet import WARM, Fleet, kubeconfig
+from benchmarks.machine import cpu_seconds, peak_memory
+from benchmarks.plane import Plane
+from benchmarks.workload import Workload
+
+NAME = re.compile(rb'"name":"([^"]+)","namespace":"([^"]+)"')
+SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One delivery: how long it took, and what it cost whom."""
+
+    seconds: float
+    cpu_seconds: float  # of the controller's whole process tree
+    server_cpu_seconds: float
+    requests: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One fleet from nothing to its second version, beside the floor on the same control plane."""
+
+    first_floor: Floor
+    update_floor: Floor
+    first: Measured
+    update: Measured
+    peak_mebibytes: float
+
+
+async def measure_round(plane: Plane, applications: int) -> Round:
+    first_floor, update_floor = await floors(plane, applications)
+    workload = Workload(applications)
+    await plane.make_namespaces(workload.namespaces)
+    with tempfile.TemporaryDirectory(prefix="converge-bench-", ignore_cleanup_errors=True) as folder:
+        fleet = Fleet(Path(folder), workload)
+        await fleet.begin(kubeconfig(plane.running.server, plane.running.token, Path(plane.running.ca)))
+        async with controller(fleet) as running, peak_memory(running.pid) as peak:
+            await running.until(is_synced(WARM))
+            await fleet.name_applications()
+            first = await _measure(plane, running, fleet, "platform", created(workload), workload.objects)
+            await fleet.change_images("v2")
+            update = await _measure(plane, running, fleet, "apps", updated(workload), workload.applications)
+        return Round(first_floor, update_floor, first, update, peak.mebibytes)
+
+
+async def _measure(
+    plane: Plane, running: Controller, fleet: Fleet, repository: str, holds: Callable[[bytes], str], wanted: int
+) -> Measured:
+    """Push, and stop the clock at the last object; what it cost is counted until all is at rest."""
+    requests = await plane.requests()
+    cpu, server_cpu = cpu_seconds(running.pid), cpu_seconds(plane.running.pid)
+    async with plane.watched(holds, wanted) as done:
+        begun = time.perf_counter()
+        await fleet.push(repository)
+        async with asyncio.timeout(SECONDS):
+            await done.wait()
+        seconds = time.perf_counter() - begun
+    await at_rest(running, fleet.workload, after=begun)
+    return Measured(
+        seconds,
+        cpu_seconds(running.pid) - cpu,
+        cpu_seconds(plane.running.pid) - server_cpu,
+        (await plane.requests()) - requests,
+    )
+
+
+async def at_rest(running: Controller, workload: Workload, *, after: float = 0.0) -> None:
+    """Wait until every application is Synced, and that is pushed."""
+    last = max([await running.until(is_synced(name), after=after) for name in workload.names()])
+    await running.until(lambda line: line.get("event") == "records.pushed", after=last)
+
+
+def is_synced(application: str) -> Callable[[Line], object]:
+    """Recognise the line that says that an application is Synced."""
+
+    def holds(line: Line) -> bool:
+        return (
+            line.get("event") == "placement.reconciled"
+            and line.get("application") == application
+            and line.get("sync") == "Synced"  # nobody runs workloads here: they stay Progressing
+        )
+
+    return holds
+
+
+def created(workload: Workload) -> Callable[[bytes], str]:
+    """Recognise the events of a fleet's objects: the object's name in its namespace."""
+    mark = f'"namespace":"{workload.prefix}'.encode()
+
+    def holds(line: bytes) -> str:
+        match = NAME.search(line) if mark in line else None
+        return match[0].decode() if match and WARM.encode() not in match[1] else ""
+
+    return holds
+
+
+def updated(workload: Workload) -> Callable[[bytes], str]:
+    """Recognise the events that show the second version of a fleet's images."""
+    inner = created(workload)
+    return lambda line: inner(line) if b':v2"' in line else ""

@@ -1,0 +1,3 @@
+module example.com/converge/benchmarks/floor
+
+go 1.24

@@ -1,0 +1,108 @@
+"""`converge status`: what the records branch says of the fleet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from controller.cli.options import (
+    DRIFTED,
+    FAILED,
+    FINE,
+    PENDING,
+    PlatformOptions,
+    output_option,
+    platform_options,
+    run_async,
+)
+from controller.model import EntryKind, Stalled, SyncStatus, Tree
+
+FOLDER = "status"
+COLOURS = {
+    SyncStatus.SYNCED: "green",
+    SyncStatus.FAILED: "red",
+    SyncStatus.DRIFTED: "yellow",
+    SyncStatus.PENDING: "yellow",
+    SyncStatus.AWAITING_APPROVAL: "yellow",
+    SyncStatus.SYNCING: "blue",
+}
+
+
+@click.command("status")
+@click.argument("groups", nargs=-1, metavar="[ENV | ENV/APP]...")
+@platform_options
+@output_option
+def command(*, groups: tuple[str, ...], platform: PlatformOptions, output: str) -> None:
+    """Show what the records branch says of the fleet: no cluster is asked.
+
+    Exit code: 0 all is Synced, 1 something failed, 3 something is pending, 4 something has drifted.
+    """
+    sys.exit(run_async(_status(groups, platform, output)))
+
+
+async def _status(wanted: Sequence[str], platform: PlatformOptions, output: str) -> int:
+    from controller.cli.showing import print_json  # noqa: PLC0415
+    from controller.cli.wiring import records_tree  # noqa: PLC0415
+
+    statuses = list(_statuses(await records_tree(platform), wanted))
+    if output == "json":
+        print_json(statuses)
+    else:
+        for status in statuses:
+            _print(status)
+    placements = [one for status in statuses for one in status["placements"]]
+    codes = {_code(SyncStatus(one["sync"])) for one in placements}
+    return next((code for code in (FAILED, DRIFTED, PENDING) if code in codes), FINE)
+
+
+def _statuses(tree: Tree, wanted: Sequence[str]) -> Iterable[Any]:
+    """Read the status files, all or those that are named. Raises Stalled for a name that has none."""
+    from controller.documents import Dialect, read  # noqa: PLC0415
+
+    found = False
+    paths = [
+        f"{FOLDER}/{environment}/{file}"
+        for environment in tree.names(FOLDER)
+        if tree.kind(f"{FOLDER}/{environment}") is EntryKind.DIRECTORY
+        for file in tree.names(f"{FOLDER}/{environment}")
+    ]
+    for path in paths:
+        status: Any = read(tree.read(path), path=path, dialect=Dialect.KUBERNETES)[0].value
+        environment, application = status["metadata"]["environment"], status["metadata"]["application"]
+        if not wanted or environment in wanted or f"{environment}/{application}" in wanted:
+            found = True
+            yield status
+    if wanted and not found:
+        raise Stalled(f"{', '.join(wanted)}: the records know no such environment or application")
+
+
+def _print(status: Any) -> None:
+    group = f"{status['metadata']['environment']}/{status['metadata']['application']}"
+    for placement in status["placements"]:
+        sync = SyncStatus(placement["sync"])
+        revision = (placement.get("applied") or {}).get("application", "")[:8] or "-"
+        click.echo(
+            f"{group + '@' + placement['target']:<36} {click.style(f'{sync:<17}', fg=COLOURS.get(sync))}"
+            f"{placement['health']:<12} {revision:<9} since {placement['since']}"
+        )
+        for line in (placement.get("reason") or "").splitlines():
+            click.echo(f"    {line}")
+        for drift in placement.get("drift") or ():
+            who = drift.get("manager") or "nobody the server can name"
+            state = "put back" if drift.get("corrected") else "as it is"
+            click.echo(f"    drift: {drift.get('object', '')} {drift['field']} by {who}, {state}")
+
+
+def _code(sync: SyncStatus) -> int:
+    match sync:
+        case SyncStatus.FAILED | SyncStatus.UNKNOWN:
+            return FAILED
+        case SyncStatus.DRIFTED:
+            return DRIFTED
+        case SyncStatus.SYNCED:
+            return FINE
+        case _:
+            return PENDING

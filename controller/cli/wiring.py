@@ -1,0 +1,185 @@
+"""Puts the rooms together for a command: mirrors, credentials, and how a target is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from controller.cli.options import PlatformOptions
+from controller.config import read_platform
+from controller.engine import (
+    Checkout,
+    Controller,
+    OpenTarget,
+    Settings,
+    Signers,
+    Snapshot,
+    Tell,
+    snapshot_of,
+    take_snapshot,
+)
+from controller.git import CommitInfo, Mirror, Mirrors, choose, ref_patterns
+from controller.model import (
+    PLATFORM,
+    CommitId,
+    EnvironmentName,
+    InstallationId,
+    KubernetesTarget,
+    PlacementRef,
+    Stalled,
+    TerraformTarget,
+    Tree,
+)
+from controller.model import Target as TargetSpec
+from controller.runtime import Clock, CredentialStore, SystemClock, Watcher
+from controller.targets import Target
+
+if TYPE_CHECKING:
+    from controller.targets.kubernetes import Connection, Logins
+
+
+@contextmanager
+def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Tell) -> Iterator[Controller]:
+    """Make a controller, inside the event loop it will run on; it lives as long as the context."""
+    credentials = CredentialStore(options.credential_directory)
+    clock = SystemClock()
+    settings = Settings(
+        platform_url=options.url,
+        platform_revision=options.revision,
+        platform_credentials=options.credentials,
+        platform_signers=Signers(ssh=options.signers_ssh, gpg=options.signers_gpg),
+        interval_seconds=interval_seconds,
+    )
+    mirrors = Mirrors(options.cache / "mirrors", credentials)
+    with Watcher() as watcher:
+        controller = Controller(
+            settings, mirrors, target_opener(credentials, clock=clock), clock=clock, watcher=watcher, tell=tell
+        )
+        if options.credential_directory.is_dir():
+            watcher.watch(options.credential_directory, controller.poke, is_recursive=True)
+        yield controller
+
+
+async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:
+    """Read the fleet as it is now, for a command that ends."""
+    credentials = CredentialStore(options.credential_directory)
+    clock = SystemClock()
+    settings = Settings(
+        platform_url=options.url,
+        platform_revision=options.revision,
+        platform_credentials=options.credentials,
+        platform_signers=Signers(ssh=options.signers_ssh, gpg=options.signers_gpg),
+    )
+    snapshot = await take_snapshot(settings, Mirrors(options.cache / "mirrors", credentials), clock=clock)
+    return snapshot, target_opener(credentials, clock=clock)
+
+
+async def look_at(tree: Tree, options: PlatformOptions) -> Snapshot:
+    """Read the fleet that a platform tree at hand describes, committed or not."""
+    credentials = CredentialStore(options.credential_directory)
+    now = datetime.now(UTC)
+    uncommitted = CommitInfo(
+        commit=tree.commit,
+        tree="",
+        parents=(),
+        author="",
+        email="",
+        authored=now,
+        committed=now,
+        subject="not committed",
+        message="",
+    )
+    checkout = Checkout(PLATFORM, "", tree.commit, tree, uncommitted)
+    return await snapshot_of(checkout, Mirrors(options.cache / "mirrors", credentials), clock=SystemClock())
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The repositories that commands about the past read, and where their branches are now."""
+
+    mirrors: Mirrors
+    platform: Mirror
+    platform_head: CommitId
+    records: Mirror
+    records_head: CommitId
+
+
+def platform_mirror(options: PlatformOptions) -> tuple[Mirrors, Mirror]:
+    """Give the mirror of the platform repository, among those of all repositories."""
+    mirrors = Mirrors(options.cache / "mirrors", CredentialStore(options.credential_directory))
+    return mirrors, mirrors.mirror(options.url, options.credentials)
+
+
+async def records_tree(options: PlatformOptions) -> Tree:
+    """Read the branch that records are written to, as it is now. Raises Stalled while there is none."""
+    places = await records_places(options)
+    return await places.records.tree(places.records_head, repository=PLATFORM)
+
+
+async def records_places(options: PlatformOptions) -> Places:
+    """Find the branch that records are written to. Raises Stalled while there is none."""
+    mirrors, mirror = platform_mirror(options)
+    home, head = mirror, await mirror.resolve(options.revision)
+    platform = read_platform(await mirror.tree(head, repository=PLATFORM))
+    if platform.records.repository is not None:
+        repository = platform.repositories[platform.records.repository]
+        mirror = mirrors.mirror(repository.url, repository.credentials)
+    branch = platform.records.branch
+    refs = await mirror.refs(ref_patterns(branch))
+    if not refs:
+        raise Stalled(f"{mirror.url} has no branch {branch}: nothing is recorded yet. `converge run` writes it")
+    return Places(mirrors, home, head, mirror, choose(branch, refs, url=mirror.url))
+
+
+def target_opener(credentials: CredentialStore, *, clock: Clock) -> OpenTarget:
+    """Give the function by which the engine opens targets of any kind."""
+    logins = _logins()
+
+    @asynccontextmanager
+    async def open_target(
+        spec: TargetSpec,
+        environment: EnvironmentName,
+        installation: InstallationId,
+        *,
+        changed: Callable[[PlacementRef], None],
+    ) -> AsyncIterator[Target]:
+        match spec:
+            case KubernetesTarget():
+                from controller.targets.kubernetes import open_cluster  # noqa: PLC0415  # not for offline commands
+
+                async with open_cluster(
+                    spec,
+                    environment,
+                    installation,
+                    credentials=credentials,
+                    logins=logins,
+                    clock=clock,
+                    changed=changed,
+                ) as cluster:
+                    yield cluster
+            case TerraformTarget():
+                raise Stalled(
+                    f"{spec.origin}: terraform targets can't be opened by this version. "
+                    f"Take {spec.name} out of the environment, or its applications' targets"
+                )
+
+    return open_target
+
+
+def connect(spec: KubernetesTarget, credentials: CredentialStore) -> Connection:
+    """Give a bare connection to a cluster, as a person at a terminal has one."""
+    from controller.targets.kubernetes import Connection  # noqa: PLC0415  # not for offline commands
+
+    return Connection(str(spec.name), _logins().source(spec, credentials))
+
+
+def _logins() -> Logins:
+    """Log in with the exec plug-ins that CONVERGE_EXEC_PLUGINS names (separated by commas), and with no other."""
+    from controller.targets.kubernetes import Logins  # noqa: PLC0415  # not for offline commands
+
+    allowed = os.environ.get("CONVERGE_EXEC_PLUGINS", "")
+    return Logins(allowed_plugins=frozenset(filter(None, allowed.split(","))))

@@ -1,0 +1,35 @@
+"""The interface files: converge.yaml, environments/ and an application's components, read into the model.
+
+What they may say stands in `schemas/*.json`; every mistake says file:line, field, why and what to do.
+"""
+
+from controller.config.application import read_application
+from controller.config.contested import contested
+from controller.config.cron import Cron, CronError, is_open, openings, parse_cron
+from controller.config.duration import parse_duration
+from controller.config.initial import new_platform
+from controller.config.permissions import has_namespace, violations
+from controller.config.platform import read_platform
+from controller.config.reference import field_tables
+from controller.config.schema import schemas
+from controller.config.validator import Flaw, Validator, flaws
+
+__all__ = [
+    "Cron",
+    "CronError",
+    "Flaw",
+    "Validator",
+    "contested",
+    "field_tables",
+    "flaws",
+    "has_namespace",
+    "is_open",
+    "new_platform",
+    "openings",
+    "parse_cron",
+    "parse_duration",
+    "read_application",
+    "read_platform",
+    "schemas",
+    "violations",
+]

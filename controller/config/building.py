@@ -1,0 +1,183 @@
+"""A draft that has passed every check, as values of the model. Nothing is checked here again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.config.draft import Draft, EnvironmentDraft
+from controller.config.duration import parse_duration
+from controller.config.node import Node
+from controller.config.refs import tree_path
+from controller.config.rules import DEFAULT_RECORDS, group_of
+from controller.model import (
+    Application,
+    ApplicationName,
+    CommitId,
+    Environment,
+    EnvironmentName,
+    GroupRef,
+    InstallationId,
+    KubernetesTarget,
+    May,
+    OnDrift,
+    OnPending,
+    Platform,
+    Problem,
+    Records,
+    Repository,
+    RepositoryName,
+    Rollback,
+    State,
+    SyncPolicy,
+    Target,
+    TargetName,
+    TerraformTarget,
+    Verify,
+    Window,
+)
+
+DEFAULT_SYNC = SyncPolicy()
+
+
+def platform_of(draft: Draft, root: Node, problems: Mapping[GroupRef, tuple[Problem, ...]]) -> Platform:
+    spec = root.get("spec")
+    return Platform(
+        name=root.get("metadata").text("name"),
+        installation=InstallationId(spec.text("installation")),
+        repositories={
+            RepositoryName(name): _repository(name, node) for name, node in spec.named("repositories").items()
+        },
+        records=_records(spec.get("records")),
+        environments={EnvironmentName(name): _environment(one) for name, one in draft.environments.items()},
+        problems=problems,
+        origin=root.origin(),
+    )
+
+
+def _repository(name: str, node: Node) -> Repository:
+    return Repository(
+        name=RepositoryName(name),
+        url=node.text("url"),
+        credentials=node.text("credentials"),
+        verify=_verify(node.get("verify")),
+        may=_may(node.get("may")),
+        origin=node.origin(),
+    )
+
+
+def _verify(node: Node) -> Verify | None:
+    if node.value is None:
+        return None
+    return Verify(ssh=tree_path(node.text("ssh")), gpg=tree_path(node.text("gpg")))
+
+
+def _may(node: Node) -> May | None:
+    if node.value is None:
+        return None
+    return May(
+        environments=node.texts("environments"),
+        targets=node.texts("targets"),
+        namespaces=node.texts("namespaces"),
+        kinds=node.texts("kinds"),
+    )
+
+
+def _records(node: Node) -> Records:
+    name = node.text("repository")
+    return Records(
+        branch=node.text("branch", DEFAULT_RECORDS.branch), repository=RepositoryName(name) if name else None
+    )
+
+
+def _environment(draft: EnvironmentDraft) -> Environment:
+    sync = _sync(draft.sync, DEFAULT_SYNC)
+    suspend = draft.suspend.value is True
+    parameters = _scalars(draft.parameters)
+    return Environment(
+        name=EnvironmentName(draft.name),
+        targets={TargetName(name): _target(name, node) for name, node in draft.targets.items()},
+        applications={
+            ApplicationName(name): _application(draft, name, node, sync, parameters)
+            for name, node in draft.applications.items()
+        },
+        sync=sync,
+        suspend=suspend,
+        parameters=parameters,
+        origin=draft.root.origin(),
+    )
+
+
+def _target(name: str, node: Node) -> Target:
+    labels = {key: one.value for key, one in node.named("labels").items() if isinstance(one.value, str)}
+    if isinstance(node.value, dict) and "terraform" in node.value:
+        credentials = node.get("terraform").texts("credentials") or ()
+        return TerraformTarget(name=TargetName(name), credentials=credentials, labels=labels, origin=node.origin())
+    cluster = node.get("kubernetes")
+    return KubernetesTarget(
+        name=TargetName(name),
+        context=cluster.text("context"),
+        kubeconfig=cluster.text("kubeconfig"),
+        in_cluster=cluster.flag("inCluster", default=False),
+        labels=labels,
+        origin=node.origin(),
+    )
+
+
+def _application(
+    environment: EnvironmentDraft, name: str, node: Node, sync: SyncPolicy, parameters: Mapping[str, Scalar]
+) -> Application:
+    targets = node.texts("targets")
+    return Application(
+        name=ApplicationName(name),
+        repository=RepositoryName(node.text("repository")),
+        path=tree_path(node.text("path")),
+        revision=node.text("revision"),
+        targets=tuple(map(TargetName, environment.targets if targets is None else targets)),
+        rollback=_rollback(node.get("rollback")),
+        namespace=node.text("namespace"),
+        create_namespace=node.flag("createNamespace", default=False),
+        depends_on=tuple(group_of(one, environment.name) for one in node.texts("dependsOn") or ()),
+        state=State(node.text("state", State.PRESENT)),
+        suspend=environment.suspend.value is True or node.flag("suspend", default=False),
+        approve_deletions=node.flag("approveDeletions", default=False),
+        sync=_sync(node.get("sync"), sync),
+        parameters={**parameters, **_scalars(node.named("parameters"))},
+        origin=node.origin(),
+    )
+
+
+def _rollback(node: Node) -> Rollback | None:
+    if node.value is None:
+        return None
+    return Rollback(to=CommitId(node.text("to")), passed_over=CommitId(node.text("from")))
+
+
+Scalar = str | int | bool | float
+
+
+def _scalars(nodes: Mapping[str, Node]) -> dict[str, Scalar]:
+    return {name: node.value for name, node in nodes.items() if isinstance(node.value, str | int | bool | float)}
+
+
+def _sync(node: Node, base: SyncPolicy) -> SyncPolicy:
+    """Read a policy over another: what it does not say is the other's."""
+    timeout = node.text("healthTimeout")
+    windows = tuple(_window(one) for one in node.get("windows").elements())
+    return SyncPolicy(
+        pending=OnPending(node.text("pending", base.pending)),
+        drift=OnDrift(node.text("drift", base.drift)),
+        prune=node.flag("prune", default=base.prune),
+        preflight=node.flag("preflight", default=base.preflight),
+        deletions_percent=node.number("deletionsPercent", base.deletions_percent),
+        health_seconds=parse_duration(timeout) if timeout else base.health_seconds,
+        windows=base.windows if node.get("windows").value is None else windows,
+    )
+
+
+def _window(node: Node) -> Window:
+    return Window(
+        cron=node.text("cron"),
+        seconds=parse_duration(node.text("for")),
+        zone=node.text("zone", "UTC"),
+        allow=node.flag("allow", default=True),
+    )

@@ -1,0 +1,173 @@
+"""The `format`s of the schemas: each a function from what was written to what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from controller.config.complaint import Complaint, nearest, quoted
+from controller.config.cron import CronError, parse_cron
+from controller.config.duration import parse_duration
+from controller.config.refs import check_branch, check_revision, check_tree_path
+from controller.config.urls import check_git_url
+
+Check = Callable[[str], Complaint | None]
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_INSTALLATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{7,62}")
+_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_GLOB = re.compile(r"(?:[A-Za-z0-9._*?-]|\[!?[A-Za-z0-9._-]+\])+")
+LONGEST_WINDOW_SECONDS = 7 * 86_400
+
+
+def _dns_label(text: str) -> Complaint | None:
+    if _LABEL.fullmatch(text):
+        return None
+    usable = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].rstrip("-")
+    return Complaint(
+        f"{quoted(text)} is no DNS label: lower-case letters, digits and dashes, 63 at most, no dash at either end",
+        f"Write {quoted(usable)}." if usable else "",
+    )
+
+
+def _credential(text: str) -> Complaint | None:
+    if _CREDENTIAL.fullmatch(text):
+        return None
+    # What stands here by mistake is often the secret itself, so that it is not shown.
+    return Complaint(
+        "this is no name of a credential", "Use letters, digits, `.`, `_` and `-`, beginning with a letter or digit."
+    )
+
+
+def _installation(text: str) -> Complaint | None:
+    if _INSTALLATION.fullmatch(text):
+        return None
+    return Complaint(f"{quoted(text)} is no installation id: 8 to 63 letters, digits and dashes", "Use a UUID.")
+
+
+def _commit(text: str) -> Complaint | None:
+    if _COMMIT.fullmatch(text):
+        return None
+    return Complaint(f"{quoted(text)} is no commit's full id: 40 or 64 hex digits", "`git rev-parse` gives it.")
+
+
+def _glob(text: str) -> Complaint | None:
+    if text.startswith("-"):
+        return Complaint(f"{quoted(text)} begins with a dash, which no name does")
+    if _GLOB.fullmatch(text):
+        return None
+    return Complaint(f"{quoted(text)} is no glob", "Use letters, digits, `-`, `.`, `*`, `?` and sets such as `[a-c]`.")
+
+
+def _kind_glob(text: str) -> Complaint | None:
+    group, slash, kind = text.rpartition("/")
+    if "/" in group or (slash and not group):
+        return Complaint(f"{quoted(text)} is no `Kind` and no `group/Kind`", "The core group is written `core/Secret`.")
+    if re.fullmatch(r"v[0-9]+((alpha|beta)[0-9]+)?", group):
+        return Complaint(f"{quoted(text)} names a version, where a group belongs", f"Write {quoted(kind)}.")
+    return next((found for one in (group or "*", kind) if (found := _glob(one))), None)
+
+
+def _label_key(text: str) -> Complaint | None:
+    prefix, slash, name = text.rpartition("/")
+    if _LABEL_NAME.fullmatch(name) and (not slash or (len(prefix) <= 253 and _SUBDOMAIN.fullmatch(prefix))):
+        return None
+    return Complaint(
+        f"{quoted(text)} is no label key", "Write `name` or `example.com/name`, the name with 63 characters at most."
+    )
+
+
+def _label_value(text: str) -> Complaint | None:
+    if not text or _LABEL_NAME.fullmatch(text):
+        return None
+    return Complaint(
+        f"{quoted(text)} is no label value",
+        "Use letters, digits, `-`, `_` and `.`, 63 at most, a letter or digit at both ends.",
+    )
+
+
+def _duration(text: str) -> Complaint | None:
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        return Complaint(
+            f"{quoted(text)} is no duration", 'Write days, hours, minutes and seconds, such as "6h" or "1h30m".'
+        )
+    return None if seconds else Complaint(f"{quoted(text)} is no time at all")
+
+
+def _window_duration(text: str) -> Complaint | None:
+    found = _duration(text)
+    if found is not None:
+        return found
+    seconds = parse_duration(text)
+    if seconds < 60:
+        return Complaint(f"{quoted(text)} is shorter than a minute, and cron counts in minutes", 'Write "1m" or more.')
+    if seconds > LONGEST_WINDOW_SECONDS:
+        return Complaint(f"{quoted(text)} is longer than seven days", "Write several windows.")
+    return None
+
+
+def _cron(text: str) -> Complaint | None:
+    try:
+        parse_cron(text)
+    except CronError as error:
+        return Complaint(error.what, error.advice)
+    return None
+
+
+def _zone(text: str) -> Complaint | None:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = nearest(text, available_timezones())
+        return Complaint(
+            f"{quoted(text)} is not in this machine's tz database",
+            f'Did you mean "{near}"?' if near else 'Write a name such as "Asia/Shanghai".',
+        )
+    return None
+
+
+def _group_reference(text: str) -> Complaint | None:
+    parts = text.split("/")
+    if len(parts) > 2:
+        return Complaint(f"{quoted(text)} has more than one slash", "Write `application` or `environment/application`.")
+    return next((found for part in parts if (found := _dns_label(part))), None)
+
+
+def _parameter(text: str) -> Complaint | None:
+    if _PARAMETER.fullmatch(text):
+        return None
+    return Complaint(
+        f"{quoted(text)} is no parameter's name", "Use letters, digits, `_`, `.` and `-`, beginning with a letter."
+    )
+
+
+FORMATS: Mapping[str, Check] = MappingProxyType(
+    {
+        "commit-id": _commit,
+        "cron": _cron,
+        "credential-name": _credential,
+        "dns-label": _dns_label,
+        "duration": _duration,
+        "git-branch": check_branch,
+        "git-revision": check_revision,
+        "git-url": check_git_url,
+        "glob": _glob,
+        "group-reference": _group_reference,
+        "installation": _installation,
+        "kind-glob": _kind_glob,
+        "label-key": _label_key,
+        "label-value": _label_value,
+        "parameter-name": _parameter,
+        "time-zone": _zone,
+        "tree-path": check_tree_path,
+        "window-duration": _window_duration,
+    }
+)

@@ -1,0 +1,126 @@
+"""What a repository may touch, held against what its applications rendered (rule 5). Pure.
+
+What shows before rendering (environments, targets, an entry's namespace) is `groups.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+
+from controller.config.complaint import listed, quoted
+from controller.config.globs import matches_any, matches_kind
+from controller.model import Desired, Manifest, May, ObjectKey, Platform, Position, Problem, Repository
+
+OUR_NAMESPACE = "converge-system"  # holds every placement's inventory: whoever writes there could forge one
+RBAC = "rbac.authorization.k8s.io"
+TERRAFORM = "terraform"  # the group of cloud resources, which have targets and no namespaces
+
+# Kinds without a namespace, by API group of Kubernetes 1.35; every other kind of these groups has one.
+_CLUSTER_SCOPED = MappingProxyType(
+    {
+        "": ("ComponentStatus", "Namespace", "Node", "PersistentVolume"),
+        "admissionregistration.k8s.io": (
+            "MutatingAdmissionPolicy",
+            "MutatingAdmissionPolicyBinding",
+            "MutatingWebhookConfiguration",
+            "ValidatingAdmissionPolicy",
+            "ValidatingAdmissionPolicyBinding",
+            "ValidatingWebhookConfiguration",
+        ),
+        "apiextensions.k8s.io": ("CustomResourceDefinition",),
+        "apiregistration.k8s.io": ("APIService",),
+        "apps": (),
+        "authentication.k8s.io": ("SelfSubjectReview", "TokenReview"),
+        "authorization.k8s.io": ("SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview"),
+        "autoscaling": (),
+        "batch": (),
+        "certificates.k8s.io": ("CertificateSigningRequest", "ClusterTrustBundle"),
+        "coordination.k8s.io": (),
+        "discovery.k8s.io": (),
+        "events.k8s.io": (),
+        "flowcontrol.apiserver.k8s.io": ("FlowSchema", "PriorityLevelConfiguration"),
+        "networking.k8s.io": ("IPAddress", "IngressClass", "ServiceCIDR"),
+        "node.k8s.io": ("RuntimeClass",),
+        "policy": (),
+        RBAC: ("ClusterRole", "ClusterRoleBinding"),
+        "resource.k8s.io": ("DeviceClass", "DeviceTaintRule", "ResourceSlice"),
+        "scheduling.k8s.io": ("PriorityClass",),
+        "storage.k8s.io": ("CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"),
+        "storagemigration.k8s.io": ("StorageVersionMigration",),
+    }
+)
+
+Scope = Callable[[ObjectKey], bool | None]
+
+
+def has_namespace(key: ObjectKey) -> bool | None:
+    """Tell whether a kind has a namespace, as far as Kubernetes itself says; None for other groups' kinds."""
+    kinds = _CLUSTER_SCOPED.get(key.group)
+    if kinds is not None:
+        return key.kind not in kinds
+    return True if key.namespace else None
+
+
+def violations(platform: Platform, desired: Desired, *, is_namespaced: Scope = has_namespace) -> tuple[Problem, ...]:
+    """Give what a placement's objects touch and their repository may not, each at the object's own place in git.
+
+    `is_namespaced` answers for kinds of other groups; who knows the target hands in its discovery. In doubt (None),
+    an object is taken for one that has no namespace, and that is in `default` if it has one after all.
+    """
+    environment = platform.environments[desired.placement.environment]
+    application = environment.applications[desired.placement.application]
+    repository = platform.repositories[application.repository]
+    return tuple(problem for one in desired.manifests for problem in _violations(one, repository, is_namespaced))
+
+
+def _violations(manifest: Manifest, repository: Repository, is_namespaced: Scope) -> Iterator[Problem]:
+    key, may = manifest.key, repository.may or May()
+    scope = True if key.group == TERRAFORM else is_namespaced(key)
+    where = Position(manifest.origin.path, manifest.origin.line)
+    what = _kind_objection(key, may, scope=scope)
+    if what:
+        advice = f"Remove it, or let {_owner(repository)} have {_glob_of(key)} (may.kinds at {repository.origin})."
+        yield Problem(where, f"{key}: {what}", advice=advice)
+    namespace = _namespace(key, scope=scope)
+    if namespace and not _may_be_in(namespace, may):
+        allowed = listed(may.namespaces) if may.namespaces else "any but our own" if may.namespaces is None else "none"
+        what = f"{key}: {_owner(repository)} may not touch namespace {quoted(namespace)} (it may: {allowed})"
+        yield Problem(where, what, advice=f"Move the object, or widen may.namespaces at {repository.origin}.")
+
+
+def _kind_objection(key: ObjectKey, may: May, *, scope: bool | None) -> str:
+    if may.kinds is not None:
+        return (
+            "" if matches_kind(key.group, key.kind, may.kinds) else f"the kind is none of {listed(may.kinds) or 'none'}"
+        )
+    if key.group == RBAC:
+        return "RBAC is open only to repositories that are allowed it by name"
+    if scope is False:
+        return "kinds without a namespace are open only to repositories that are allowed them by name"
+    if scope is None and not key.namespace:
+        return "nothing says that this kind has a namespace, and only those are open without being named"
+    return ""
+
+
+def _namespace(key: ObjectKey, *, scope: bool | None) -> str:
+    """Give the namespace that an object touches, "" for none; a Namespace touches itself."""
+    if key.group == TERRAFORM:
+        return ""
+    if (key.group, key.kind) == ("", "Namespace"):
+        return key.name
+    return "" if scope is False else key.namespace or "default"
+
+
+def _may_be_in(namespace: str, may: May) -> bool:
+    if namespace == OUR_NAMESPACE:
+        return namespace in (may.namespaces or ())
+    return may.namespaces is None or matches_any(namespace, may.namespaces)
+
+
+def _glob_of(key: ObjectKey) -> str:
+    return quoted(f"{key.group or 'core'}/{key.kind}")
+
+
+def _owner(repository: Repository) -> str:
+    return f"repository {quoted(repository.name)}"

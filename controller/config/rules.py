@@ -1,0 +1,160 @@
+"""What the files of a platform repository must say of each other. Each rule is a function of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from controller.config.complaint import quoted, suggestion
+from controller.config.draft import Draft, EnvironmentDraft
+from controller.config.node import Node
+from controller.config.refs import check_tree_path, tree_path
+from controller.model import (
+    PLATFORM,
+    ApplicationName,
+    EntryKind,
+    EnvironmentName,
+    GroupRef,
+    Problem,
+    Records,
+    Stalled,
+    Tree,
+)
+
+Rule = Callable[[Draft, Tree], Iterator[Problem]]
+
+
+def applications(draft: Draft) -> Iterator[tuple[EnvironmentDraft, str, Node]]:
+    """Give every application's entry with its environment and name."""
+    for environment in draft.environments.values():
+        for name, entry in environment.applications.items():
+            yield environment, name, entry
+
+
+def group_of(reference: str, environment: str) -> GroupRef:
+    """Read a `dependsOn` entry: `db` in the same environment, or `staging/shop`."""
+    before, slash, name = reference.rpartition("/")
+    return GroupRef(EnvironmentName(before if slash else environment), ApplicationName(name))
+
+
+def _repository_names(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    if PLATFORM in draft.repositories:
+        what = f"{quoted(PLATFORM)} is the name of this repository itself"
+        yield draft.repositories[PLATFORM].problem(what, "Choose another name.", of_key=True)
+
+
+def _known_repositories(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    if draft.platform is None:
+        return
+    records = draft.platform.get("spec", "records")
+    for node in (records, *(entry for _, _, entry in applications(draft))):
+        name = node.text("repository")
+        if name and name not in draft.repositories:
+            known = tuple(draft.repositories)
+            advice = LISTED if name == PLATFORM else suggestion(name, known, empty="Add it under `spec.repositories`.")
+            yield node.get("repository").problem(f"there is no repository {quoted(name)} in converge.yaml", advice)
+
+
+def _known_targets(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    for environment, _, entry in applications(draft):
+        if environment.name in draft.unreadable:
+            continue
+        known = environment.targets
+        if not known and entry.get("targets").value is None:
+            yield entry.problem(
+                f"{environment.name} has no targets to run it on", "Add one under `spec.targets`.", of_key=True
+            )
+        for target in entry.get("targets").elements():
+            if isinstance(target.value, str) and target.value not in known:
+                advice = suggestion(target.value, known, empty="Add it under `spec.targets`.")
+                yield target.problem(f"{environment.name} has no target {quoted(target.value)}", advice)
+
+
+def _known_dependencies(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    for environment, _, entry in applications(draft):
+        for element in entry.get("dependsOn").elements():
+            if isinstance(element.value, str) and element.value.count("/") < 2:
+                found = _unknown_group(draft, group_of(element.value, environment.name), environment.name)
+                if found:
+                    yield element.problem(*found)
+
+
+def _unknown_group(draft: Draft, group: GroupRef, here: str) -> tuple[str, str] | None:
+    if group.environment in draft.unreadable:
+        return None
+    environment = draft.environments.get(group.environment)
+    if environment is None:
+        advice = suggestion(group.environment, draft.environments, empty="")
+        return f"there is no environment {quoted(group.environment)}", advice
+    if group.application in environment.applications:
+        return None
+    elsewhere = next((one for one in draft.environments.values() if group.application in one.applications), None)
+    near = suggestion(group.application, environment.applications, empty="")
+    if elsewhere is not None and group.environment == here and not near.startswith("Did"):
+        near = f'Did you mean "{elsewhere.name}/{group.application}"?'
+    return f"{group.environment} has no application {quoted(group.application)}", near
+
+
+def _signer_files(draft: Draft, tree: Tree) -> Iterator[Problem]:
+    for repository in draft.repositories.values():
+        for name, node in repository.get("verify").entries():
+            if isinstance(node.value, str) and node.value and not check_tree_path(node.value):
+                what = _missing_file(tree, tree_path(node.value))
+                if what:
+                    yield node.problem(what, f"Commit the keys that `{name}` names to this repository.")
+
+
+def _missing_file(tree: Tree, path: str) -> str:
+    try:
+        return "" if tree.kind(path) is EntryKind.FILE else f"this repository has no file {quoted(path)}"
+    except Stalled as error:
+        return str(error)
+
+
+def _one_way_in(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    for environment in draft.environments.values():
+        for target in environment.targets.values():
+            cluster = target.get("kubernetes")
+            others = [name for name in ("context", "kubeconfig") if cluster.text(name)]
+            if cluster.flag("inCluster", default=False) and others:
+                what = f"says inCluster and {' and '.join(others)}, which are two ways to reach a cluster"
+                yield cluster.problem(what, "Keep one of them.", of_key=True)
+
+
+def _namespace_to_create(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    for _, _, entry in applications(draft):
+        if entry.flag("createNamespace", default=False) and not entry.text("namespace"):
+            yield entry.get("createNamespace").problem("there is no namespace to create", "Name it: `namespace: …`.")
+
+
+def _records_are_not_followed(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    """Rule 8: the controller never reacts to its own commits."""
+    if draft.platform is None:
+        return
+    records = draft.platform.get("spec", "records")
+    place = _url(draft, records)
+    branch = records.text("branch", DEFAULT_RECORDS.branch)
+    for _, _, entry in applications(draft):
+        if place and _url(draft, entry) == place and entry.text("revision").removeprefix("refs/heads/") == branch:
+            what = f"{quoted(branch)} is the branch that records are written to"
+            yield entry.get("revision").problem(what, "Follow another branch, or move the records.")
+
+
+def _url(draft: Draft, node: Node) -> str:
+    """Give the URL of the repository that a node names, "" where it names none that is known."""
+    repository = draft.repositories.get(node.text("repository"))
+    return repository.text("url") if repository else ""
+
+
+LISTED = "To deploy from this repository, list its url there under a name of its own."
+DEFAULT_RECORDS: Final = Records()
+RULES: tuple[Rule, ...] = (
+    _repository_names,
+    _known_repositories,
+    _known_targets,
+    _known_dependencies,
+    _signer_files,
+    _one_way_in,
+    _namespace_to_create,
+    _records_are_not_followed,
+)

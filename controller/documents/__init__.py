@@ -1,0 +1,55 @@
+"""The only reader and writer of YAML and JSON in the program."""
+
+from controller.documents.editing import DELETE, edit
+from controller.documents.encoding import canonical, decode, digest_of
+from controller.documents.positions import Positions, locate, read_with_positions
+from controller.documents.reading import MAX_BYTES, MAX_DEPTH, Document, Replace, read
+from controller.documents.resolving import RESOLVERS, Dialect, ScalarError, is_string, time_as_json
+from controller.documents.scalars import (
+    BareKey,
+    Folded,
+    Quoted,
+    SpelledNull,
+    format_float,
+    format_json_float,
+    is_spelled,
+    spelled,
+    spelling_of,
+    unspelled,
+)
+from controller.documents.writing import is_written_plain, natural_order, write, write_as_kustomize
+
+__all__ = [
+    "DELETE",
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "RESOLVERS",
+    "BareKey",
+    "Dialect",
+    "Document",
+    "Folded",
+    "Positions",
+    "Quoted",
+    "Replace",
+    "ScalarError",
+    "SpelledNull",
+    "canonical",
+    "decode",
+    "digest_of",
+    "edit",
+    "format_float",
+    "format_json_float",
+    "is_spelled",
+    "is_string",
+    "is_written_plain",
+    "locate",
+    "natural_order",
+    "read",
+    "read_with_positions",
+    "spelled",
+    "spelling_of",
+    "time_as_json",
+    "unspelled",
+    "write",
+    "write_as_kustomize",
+]

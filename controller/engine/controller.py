@@ -1,0 +1,424 @@
+"""The controller: sources, targets, runs and records, living and dying together.
+
+Every arrow into the queue is here: a moved platform, a moved application repository, an event of a target,
+a dependency that became ready, a timer. An arrow names a placement and nothing more; its run reads the
+world anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from controller.engine.approvals import approvals_path, approved_plans
+from controller.engine.board import Board
+from controller.engine.checks import CHECKS, closed_window
+from controller.engine.claims import Claims
+from controller.engine.events import PlatformAccepted, PlatformRejected, Tell
+from controller.engine.fleet import (
+    Entry,
+    Fleet,
+    checkout_for,
+    fleet_at,
+    groups_that_follow,
+    revisions_for,
+    revisions_of,
+    signers_of,
+)
+from controller.engine.following import SourceSet, Wanted
+from controller.engine.pool import OpenTarget, Place, Pool
+from controller.engine.queue import Queue
+from controller.engine.reconcile import Inputs, Means, Run, reconcile, report_without_checkout
+from controller.engine.recording import Recorder
+from controller.engine.rendering import Renderer
+from controller.engine.runner import Runner
+from controller.engine.settings import Settings
+from controller.engine.sources import Checkout, Signers, Source
+from controller.engine.teardown import orphan, tear_down
+from controller.git import GitTree, Mirrors
+from controller.model import (
+    PLATFORM,
+    Application,
+    ConvergeError,
+    Digest,
+    Health,
+    Invalid,
+    PlacementRef,
+    PlacementReport,
+    RepositoryName,
+    Stalled,
+    State,
+    SyncPolicy,
+    SyncStatus,
+    Transient,
+)
+from controller.runtime import Clock, Watcher
+
+DEFAULT_HEALTH_SECONDS = 600.0
+GATHER_SECONDS = 0.05  # events of a placement that come within it are looked at together
+
+
+class Controller:
+    """One controller process. `run` lives until `stop` is set, then ends in order."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        mirrors: Mirrors,
+        open_target: OpenTarget,
+        *,
+        clock: Clock,
+        watcher: Watcher,
+        tell: Tell,
+    ) -> None:
+        self._settings = settings
+        self._mirrors = mirrors
+        self._clock = clock
+        self._watcher = watcher
+        self._tell = tell
+        self._chance = random.SystemRandom().random
+        self._tasks: asyncio.TaskGroup | None = None
+        self._fleet: Fleet | None = None
+        self._platform_error: ConvergeError | None = None
+        self._platform_moved = asyncio.Event()
+        self._progress = asyncio.Event()  # something came to an end: `settled` looks again
+        self._queue: Queue[PlacementRef] = Queue()
+        self._renderer = Renderer()
+        self._claims = Claims()
+        self._sources = SourceSet(self._new_source, self._spawn, watch=self._watch)
+        self._pool = Pool(open_target, self._spawn, changed=self._target_moved, opened=self._opened)
+        self._recorder = Recorder(
+            spawn=self._spawn,
+            clock=clock,
+            tell=tell,
+            chance=self._chance,
+            is_quiet=lambda: self._queue.is_idle,
+        )
+        self.board = Board()
+        self._runner = Runner(
+            self._queue,
+            self.board,
+            self._run_one,
+            clock=clock,
+            tell=tell,
+            record=self._recorder.post,
+            ended=self._ended,
+            health_seconds=self._health_seconds,
+            chance=self._chance,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Live until `stop`, then let runs under way end and the last records be pushed."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            runs = self._spawn(self._runner.run(stop), "runner")
+            others = [
+                self._spawn(self._recorder.run(), "recorder"),
+                self._spawn(self._follow_platform(), "platform"),
+            ]
+            await stop.wait()
+            self._sources.close()
+            try:
+                async with asyncio.timeout(self._settings.stop_seconds):
+                    await asyncio.wait([runs])
+                    await self._recorder.flush()
+            except TimeoutError:
+                runs.cancel()
+            self._pool.close()
+            self._recorder.close()
+            for task in others:
+                task.cancel()
+
+    async def settled(self) -> tuple[PlacementReport, ...]:
+        """Wait until every placement has come to rest and is recorded; what waits for people is at rest too.
+
+        Raises the platform's error while no platform is in force.
+        """
+        while not self._is_at_rest():
+            if self._platform_error is not None and self._fleet is None:
+                raise self._platform_error
+            self._progress.clear()
+            await self._progress.wait()
+        await self._recorder.flush()
+        return self.board.all()
+
+    def poke(self) -> None:
+        """Poll every repository now."""
+        self._sources.poke()
+
+    # --- the platform -------------------------------------------------------------------------------------
+
+    async def _follow_platform(self) -> None:
+        """Bring platform commits into force as they come; a bad one changes nothing."""
+        self._follow_sources()
+        while True:
+            await self._platform_moved.wait()
+            self._platform_moved.clear()
+            try:
+                checkout = self._sources.current(PLATFORM, self._settings.platform_revision)
+                mirror = self._sources.source(PLATFORM).mirror
+                self._install(await fleet_at(checkout, mirror, self._fleet))
+                self._platform_error = None
+            except Invalid as error:
+                self._tell(PlatformRejected(None, None, error.problems))
+                self._platform_error = error
+            except ConvergeError as error:
+                self._platform_error = error
+            self._progress.set()
+
+    def _install(self, fleet: Fleet) -> None:
+        before, self._fleet = self._fleet, fleet
+        if fleet.rejected is not None:
+            self._tell(PlatformRejected(fleet.rejected, fleet.checkout.commit, fleet.problems))
+        if before is not None and before.checkout.commit == fleet.checkout.commit:
+            self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
+            return
+        self._tell(PlatformAccepted(fleet.checkout.commit, len(fleet.entries)))
+        self._follow_sources()
+        self._aim_records(fleet)
+        self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
+        places = {
+            (environment.name, target.name): target
+            for environment in fleet.platform.environments.values()
+            for target in environment.targets.values()
+        }
+        self._pool.set(fleet.platform.installation, places)
+        gone = before.entries.keys() - fleet.entries.keys() if before else frozenset[PlacementRef]()
+        for placement in gone:
+            self._claims.release(placement)
+            self._renderer.forget(placement)
+        self._wake([*gone, *(ref for ref in fleet.entries if not self._is_same(ref, before, fleet))])
+
+    def _follow_sources(self) -> None:
+        settings, fleet = self._settings, self._fleet
+        wanted = {
+            PLATFORM: Wanted(
+                settings.platform_url,
+                settings.platform_credentials,
+                frozenset({settings.platform_revision}),
+                settings.platform_signers,
+            )
+        }
+        for name, one in fleet.platform.repositories.items() if fleet else ():
+            revisions = revisions_of(fleet.platform, name) if fleet else frozenset[str]()
+            wanted[name] = Wanted(one.url, one.credentials, revisions, signers_of(fleet, one) if fleet else Signers())
+        self._sources.set(wanted)
+
+    def _aim_records(self, fleet: Fleet) -> None:
+        records = fleet.platform.records
+        source = self._sources.source(records.repository or PLATFORM)
+        self._recorder.aim(source.mirror, records.branch, self._settings.identity)
+
+    def _is_same(self, placement: PlacementRef, before: Fleet | None, fleet: Fleet) -> bool:
+        """Tell whether a platform commit leaves a placement as it was: what git says, and what it renders to."""
+        entry = fleet.entries[placement]
+        if before is None or before.entries.get(placement) != entry:
+            return False
+        try:
+            application = self._checkout(entry)
+        except ConvergeError:
+            return False
+        return _has_same_approvals(placement, before, fleet) and self._renderer.is_current(
+            placement, entry, application, fleet.checkout
+        )
+
+    # --- arrows into the queue ----------------------------------------------------------------------------
+
+    def _wake(self, placements: list[PlacementRef]) -> None:
+        """A commit moved these: a run under way begins no further wait for the old one."""
+        self._read_ahead(placements)
+        for placement in placements:
+            self._runner.supersede(placement)
+            self._queue.add(placement)
+
+    def _read_ahead(self, placements: list[PlacementRef]) -> None:
+        """Have the files of many renders in one request to the mirror, instead of one request each."""
+        wanted: dict[GitTree, set[str]] = {}
+        for placement in placements:
+            entry = self._fleet.entries.get(placement) if self._fleet else None
+            if entry is None:
+                continue
+            with suppress(ConvergeError):
+                tree = self._sources.current(entry.repository.name, entry.application.revision).tree
+                if isinstance(tree, GitTree):
+                    wanted.setdefault(tree, set()).add(entry.application.path)
+        for tree, paths in wanted.items():
+            with suppress(ConvergeError):  # whoever renders from it meets the same error, and tells it
+                tree.prefetch(paths)
+
+    def _source_moved(self, name: RepositoryName) -> None:
+        if name == PLATFORM:
+            self._platform_moved.set()
+            return
+        fleet = self._fleet
+        if fleet is None:
+            return
+        self._wake(
+            [
+                ref
+                for ref, entry in fleet.entries.items()
+                if entry.repository.name == name and not self._is_same(ref, fleet, fleet)
+            ]
+        )
+
+    def _target_moved(self, placement: PlacementRef) -> None:
+        """Look again soon: one write brings several events, of which the last alone says how it ended."""
+        self._queue.add_later(placement, GATHER_SECONDS)
+
+    def _opened(self, place: Place) -> None:
+        """A target was opened, or could not be: its placements look again, and so do those that git forgot."""
+        fleet = self._fleet
+        if fleet is None:
+            return
+        for ref in fleet.entries:
+            if (ref.environment, ref.target) == place:
+                self._queue.add(ref)
+        if place in self._pool.open_places():
+            self._spawn(self._find_orphans(place), f"orphans {place}")
+
+    async def _find_orphans(self, place: Place) -> None:
+        try:
+            found = await self._pool.get(place).placements()
+        except ConvergeError:
+            return  # the target's own state tells of it, and it will be opened again
+        for ref in found:
+            if (ref.environment, ref.target) == place:
+                self._queue.add(ref)
+
+    def _ended(self, placement: PlacementRef, report: PlacementReport | None) -> None:
+        fleet = self._fleet
+        self._progress.set()
+        if fleet is None or report is None:
+            return
+        if report.retired:
+            self.board.forget(placement)
+        if report.sync is SyncStatus.SYNCED and report.health in (Health.HEALTHY, Health.SUSPENDED):
+            for dependant in groups_that_follow(fleet, placement.group):
+                waiting = self.board.of(dependant)
+                if waiting is not None and waiting.sync is not SyncStatus.SYNCED:
+                    self._queue.add(dependant)
+
+    # --- one run ------------------------------------------------------------------------------------------
+
+    async def _run_one(self, placement: PlacementRef, superseded: asyncio.Event) -> Run | None:
+        fleet = self._fleet
+        if fleet is None:
+            return None
+        entry = fleet.entries.get(placement)
+        if entry is None or entry.application.state is State.ABSENT:
+            return await self._tear_down(placement, fleet, entry, superseded)
+        if problems := fleet.platform.problems.get(placement.group):
+            error: ConvergeError = Invalid(problems)
+            return Run(report_without_checkout(placement, entry, error), error)
+        place = (placement.environment, placement.target)
+        if not (self._pool.has_answer(place) and self._is_read(entry)):
+            return None  # both call as soon as they know
+        try:
+            application = self._checkout(entry)
+            approved = approved_plans(fleet.checkout.tree, placement.group, now=self._clock.now())
+            means = self._means(placement, entry, approved, superseded)
+        except ConvergeError as error:
+            return Run(report_without_checkout(placement, entry, error), error)
+        inputs = Inputs(
+            placement=placement,
+            entry=entry,
+            fleet=fleet.platform,
+            application=application,
+            platform=fleet.checkout,
+        )
+        return await reconcile(inputs, means)
+
+    def _means(
+        self, placement: PlacementRef, entry: Entry, approved: frozenset[Digest], superseded: asyncio.Event
+    ) -> Means:
+        return Means(
+            renderer=self._renderer,
+            target=self._pool.get((placement.environment, placement.target)),
+            claims=self._claims,
+            checks=CHECKS,
+            groups=self.board.by_group() if entry.application.depends_on else {},
+            damped=self._runner.damped(placement),
+            approved=approved,
+            closed_window=closed_window(entry.application.sync, self._clock.now()),
+            describe=self._sources.source(entry.repository.name).describe,
+            tell=self._tell,
+            interim=self._interim,
+            superseded=superseded,
+        )
+
+    def _is_read(self, entry: Entry) -> bool:
+        return all(self._sources.is_read(entry.repository.name, one) for one in revisions_for(entry.application))
+
+    def _checkout(self, entry: Entry) -> Checkout:
+        return checkout_for(entry.application, lambda one: self._sources.current(entry.repository.name, one))
+
+    def _interim(self, report: PlacementReport) -> None:
+        self._runner.post(report, 0.0)
+
+    async def _tear_down(
+        self, placement: PlacementRef, fleet: Fleet, entry: Entry | None, superseded: asyncio.Event
+    ) -> Run | None:
+        try:
+            target = self._pool.get((placement.environment, placement.target))
+        except Stalled:
+            return None  # the target left git with the placement: its status file stays until it can be retired
+        except Transient as error:
+            return Run(PlacementReport(placement=placement, sync=SyncStatus.UNKNOWN, health=Health.UNKNOWN), error)
+        application = entry.application if entry else self._orphan(placement, fleet)
+        run = await tear_down(
+            placement, target, application, fleet.checkout.commit, tell=self._tell, superseded=superseded
+        )
+        if entry is None and (run is None or run.report.retired):
+            self._claims.release(placement)
+        return run
+
+    def _orphan(self, placement: PlacementRef, fleet: Fleet) -> Application:
+        environment = fleet.platform.environments.get(placement.environment)
+        sync = environment.sync if environment else SyncPolicy()
+        return orphan(placement, sync, fleet.platform.origin)
+
+    # --- parts --------------------------------------------------------------------------------------------
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        if self._tasks is None:
+            raise RuntimeError("a task was started before `run`")
+        return self._tasks.create_task(coroutine, name=name)
+
+    def _new_source(self, name: RepositoryName, url: str, credentials: str) -> Source:
+        return Source(
+            name,
+            self._mirrors.mirror(url, credentials),
+            clock=self._clock,
+            interval_seconds=self._settings.interval_seconds,
+            tell=self._tell,
+            moved=self._source_moved,
+            chance=self._chance,
+        )
+
+    def _watch(self, source: Source) -> None:
+        """A repository on this machine tells at once that it moved: its directory is watched."""
+        folder = source.mirror.watchable
+        if folder is not None:
+            self._watcher.watch(folder, source.poke, is_recursive=True)
+
+    def _health_seconds(self, placement: PlacementRef) -> float:
+        entry = self._fleet.entries.get(placement) if self._fleet else None
+        return float(entry.application.sync.health_seconds) if entry else DEFAULT_HEALTH_SECONDS
+
+    def _is_at_rest(self) -> bool:
+        if self._fleet is None or not self._queue.is_idle:
+            return False
+        return all(self._rests(self.board.of(ref)) for ref in self._fleet.entries)
+
+    def _rests(self, report: PlacementReport | None) -> bool:
+        if report is None or report.sync in (SyncStatus.SYNCING, SyncStatus.UNKNOWN):
+            return False
+        return report.sync is not SyncStatus.SYNCED or report.health is not Health.PROGRESSING
+
+
+def _has_same_approvals(placement: PlacementRef, before: Fleet, fleet: Fleet) -> bool:
+    path = approvals_path(placement.group)
+    return before.checkout.tree.digest(path) == fleet.checkout.tree.digest(path)

@@ -1,0 +1,147 @@
+"""The fleet: the platform commit in force, as one frozen value, and how it comes into force.
+
+A platform commit that does not validate changes nothing: its newest first-parent ancestor that does stays
+in force, and the error is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from controller.config import read_platform
+from controller.engine.sources import Checkout, Signers
+from controller.git import Mirror
+from controller.model import (
+    PLATFORM,
+    Application,
+    CommitId,
+    ConvergeError,
+    GroupRef,
+    Invalid,
+    PlacementRef,
+    Platform,
+    Problem,
+    Repository,
+    RepositoryName,
+    Target,
+)
+
+LOOK_BACK = 50  # first-parent ancestors that are tried
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What git says of one placement."""
+
+    application: Application
+    repository: Repository
+    target: Target
+    is_suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The platform in force. `rejected` is the newest commit where that is another one, with its problems."""
+
+    platform: Platform
+    checkout: Checkout
+    rejected: CommitId | None = None
+    problems: tuple[Problem, ...] = ()
+    entries: Mapping[PlacementRef, Entry] = field(default_factory=dict)
+
+
+def fleet_of(platform: Platform, checkout: Checkout) -> Fleet:
+    entries = {
+        PlacementRef(environment.name, application.name, target): Entry(
+            application,
+            platform.repositories[application.repository],
+            environment.targets[target],
+            environment.suspend or application.suspend,
+        )
+        for environment in platform.environments.values()
+        for application in environment.applications.values()
+        for target in application.targets
+    }
+    return Fleet(platform, checkout, entries=entries)
+
+
+async def fleet_at(checkout: Checkout, mirror: Mirror, before: Fleet | None) -> Fleet:
+    """Read the platform at a commit, or at its newest first-parent ancestor that validates.
+
+    Raises Invalid (the newest commit's problems) where none of the last ancestors validates, which can only
+    be before anything was in force, and Transient where the host can't be asked for older commits.
+    """
+    try:
+        return fleet_of(read_platform(checkout.tree), checkout)
+    except Invalid as error:
+        problems = error.problems
+    if before is not None and await _is_ancestor(mirror, before.checkout.commit, checkout.commit):
+        return replace(before, rejected=checkout.commit, problems=problems)
+    for commit in (await mirror.first_parents(checkout.commit, limit=LOOK_BACK))[1:]:
+        found = await _try(commit, checkout, mirror)
+        if found is not None:
+            return replace(found, rejected=checkout.commit, problems=problems)
+    raise Invalid(problems)
+
+
+async def _is_ancestor(mirror: Mirror, old: CommitId, new: CommitId) -> bool:
+    try:
+        return old in await mirror.first_parents(new, limit=LOOK_BACK)
+    except ConvergeError:
+        return True  # in doubt, what is in force stays in force
+
+
+async def _try(commit: CommitId, head: Checkout, mirror: Mirror) -> Fleet | None:
+    tree = await mirror.tree(commit, repository=PLATFORM)
+    try:
+        platform = read_platform(tree)
+    except Invalid:
+        return None
+    older = Checkout(PLATFORM, head.revision, commit, tree, await mirror.describe(commit))
+    return fleet_of(platform, older)
+
+
+def revisions_of(platform: Platform, repository: RepositoryName) -> frozenset[str]:
+    """Give the branches, tags and commits that applications follow in a repository, or are rolled back to."""
+    return frozenset(
+        revision
+        for environment in platform.environments.values()
+        for application in environment.applications.values()
+        if application.repository == repository
+        for revision in revisions_for(application)
+    )
+
+
+def revisions_for(application: Application) -> tuple[str, ...]:
+    """Name the revisions that must be read to know which commit an application is at."""
+    return (application.revision, *((application.rollback.to,) if application.rollback else ()))
+
+
+def checkout_for(application: Application, current: Callable[[str], Checkout]) -> Checkout:
+    """Give the checkout that an application is at: where its revision leads, unless it is rolled back from there.
+
+    A rollback names the commit that it passes over, so that any other one, newer as a rule, is followed at once and
+    without anybody's doing. Raises as `current`.
+    """
+    head = current(application.revision)
+    rollback = application.rollback
+    if rollback is None or head.commit != rollback.passed_over:
+        return head
+    return current(rollback.to)
+
+
+def signers_of(fleet: Fleet, repository: Repository) -> Signers:
+    """Read the files of allowed signers from the platform tree; config has checked that they are there."""
+    if repository.verify is None:
+        return Signers()
+    tree = fleet.checkout.tree
+    return Signers(
+        ssh=tree.read(repository.verify.ssh) if repository.verify.ssh else b"",
+        gpg=tree.read(repository.verify.gpg) if repository.verify.gpg else b"",
+    )
+
+
+def groups_that_follow(fleet: Fleet, group: GroupRef) -> tuple[PlacementRef, ...]:
+    """Name the placements whose application depends on a group."""
+    return tuple(ref for ref, entry in fleet.entries.items() if group in entry.application.depends_on)

@@ -1,0 +1,115 @@
+"""The one gate that every write to a target passes (rule 5): what of a plan may be done now, and why not the rest.
+
+Pure. Only this module makes a `Permitted` plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from controller.model import Action, Application, Cause, Digest, ObjectPlan, OnDrift, OnPending, Permitted, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What the gate knows besides the plan."""
+
+    application: Application
+    approved: frozenset[Digest] = frozenset()  # plan hashes that have a yes in git
+    closed_window: str = ""  # why no sync may start now; "" when one may
+    fights: frozenset[str] = frozenset()  # keys of objects whose correction is damped, as text
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What may be done now; the rest is told by what it takes: a yes in git, or somebody who resolves a conflict."""
+
+    permitted: Permitted
+    awaits_approval: bool
+    is_refused: bool  # the target objects to a change, and no approval helps
+    reasons: tuple[str, ...]
+
+
+Rule: TypeAlias = Callable[[ObjectPlan, Plan, Situation], str]
+
+
+def _suspension(_one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
+    return "suspended" if situation.application.suspend else ""
+
+
+def _window(_one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
+    return situation.closed_window
+
+
+def _objection(one: ObjectPlan, _plan: Plan, _situation: Situation) -> str:
+    return one.objection
+
+
+def _pending_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
+    if not one.is_pending:
+        return ""
+    match situation.application.sync.pending:
+        case OnPending.AUTO:
+            return ""
+        case OnPending.APPROVE:
+            return "" if plan.hash in situation.approved else f"waits for the approval of plan {plan.hash}"
+        case OnPending.REPORT:
+            return "reported only (sync.pending: report)"
+
+
+def _drift_policy(one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
+    """Object to what drift alone asks for; of a mixed object the drifted fields are held instead."""
+    if one.is_pending or not one.is_drifted:
+        return ""
+    if situation.application.sync.drift is not OnDrift.REVERT:
+        return f"reported only (sync.drift: {situation.application.sync.drift})"
+    if str(one.key) in situation.fights:
+        return "its correction is damped: somebody changes it back again and again"
+    return ""
+
+
+RULES: tuple[Rule, ...] = (_suspension, _objection, _window, _pending_policy, _drift_policy)
+
+
+def permit(plan: Plan, situation: Situation) -> Verdict:
+    """Let through what every rule lets through; the rest becomes `nothing` with its reason as objection."""
+    permitted: list[ObjectPlan] = []
+    reasons: dict[str, None] = {}  # an ordered set
+    awaits = is_refused = False
+    for one in plan.objects:
+        reason = "" if one.action is Action.NOTHING else _first_objection(one, plan, situation)
+        if reason:
+            reasons[reason] = None
+            awaits |= _is_for_approval(one, plan, situation)
+            is_refused |= bool(one.objection) and one.action is not Action.DELETE
+            permitted.append(replace(one, action=Action.NOTHING, objection=reason))
+        else:
+            permitted.append(_hold_drift(one, situation))
+    return Verdict(Permitted(replace(plan, objects=tuple(permitted))), awaits, is_refused, tuple(reasons))
+
+
+def _first_objection(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
+    return next((reason for rule in RULES if (reason := rule(one, plan, situation))), "")
+
+
+def _is_for_approval(one: ObjectPlan, plan: Plan, situation: Situation) -> bool:
+    """Tell whether a yes in git would let it through: an approval, or one to deletions (rule 4)."""
+    is_unapproved = one.is_pending and situation.application.sync.pending is OnPending.APPROVE
+    return (is_unapproved and plan.hash not in situation.approved) or (
+        one.action is Action.DELETE and bool(one.objection)
+    )
+
+
+def _hold_drift(one: ObjectPlan, situation: Situation) -> ObjectPlan:
+    """Keep hand-edited fields out of an apply that only our own change asks for, where drift is not reverted.
+
+    Somebody else owns them since the edit, so that leaving them out changes nothing of them.
+    """
+    if one.action is not Action.CHANGE or not (one.is_pending and one.is_drifted):
+        return one
+    if situation.application.sync.drift is OnDrift.REVERT and str(one.key) not in situation.fights:
+        return one
+    held = tuple(change.path for change in one.changes if change.cause is Cause.DRIFT)
+    return replace(one, held=(*one.held, *held))

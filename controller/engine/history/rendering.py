@@ -1,0 +1,53 @@
+"""Renders versions again: rendering is pure, so that the commits of a version are all it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.config import read_platform
+from controller.engine.fleet import fleet_of
+from controller.engine.history.comparing import ObjectDifference, compare
+from controller.engine.history.versions import Version
+from controller.engine.rendering import Renderer
+from controller.engine.sources import Checkout
+from controller.git import Mirror, Mirrors
+from controller.model import (
+    PLATFORM,
+    CommitId,
+    Desired,
+    GroupRef,
+    PlacementRef,
+    RepositoryName,
+    Revision,
+    Stalled,
+    TargetName,
+)
+
+
+async def desired_at(platform: Mirror, mirrors: Mirrors, placement: PlacementRef, revision: Revision) -> Desired:
+    """Render a placement as it was at a revision. Raises Stalled where its commits or its entry are not to be had."""
+    checkout = await _checkout(platform, PLATFORM, revision.platform)
+    fleet = fleet_of(read_platform(checkout.tree), checkout)
+    entry = fleet.entries.get(placement)
+    if entry is None:
+        raise Stalled(f"platform commit {revision.platform[:8]} has no {placement}")
+    mirror = mirrors.mirror(entry.repository.url, entry.repository.credentials)
+    application = await _checkout(mirror, entry.repository.name, revision.application)
+    return Renderer().rendered(placement, entry, application, checkout).desired
+
+
+async def _checkout(mirror: Mirror, name: RepositoryName, commit: CommitId) -> Checkout:
+    tree = await mirror.tree(commit, repository=name)
+    return Checkout(name, commit, commit, tree, await mirror.describe(commit))
+
+
+async def differences(
+    platform: Mirror, mirrors: Mirrors, group: GroupRef, before: Version, after: Version
+) -> Mapping[TargetName, tuple[ObjectDifference, ...]]:
+    """Say what differs between two versions on each target that the newer one concerned. Raises as `desired_at`."""
+    found: dict[TargetName, tuple[ObjectDifference, ...]] = {}
+    for target in map(TargetName, after.targets):
+        placement = PlacementRef(group.environment, group.application, target)
+        pair = [await desired_at(platform, mirrors, placement, one.revision) for one in (before, after)]
+        found[target] = compare(*pair)
+    return found

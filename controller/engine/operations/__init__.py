@@ -1,0 +1,32 @@
+"""Operations that are commits on the platform repository: each a pure function from its tree to changed files.
+
+A person could have made every one of these commits by hand; nothing else of the program knows of operations.
+"""
+
+from controller.engine.operations.approving import Approve
+from controller.engine.operations.entries import entry_of
+from controller.engine.operations.operation import Operation, OperationChange, edited
+from controller.engine.operations.overlays import Image, parse_image
+from controller.engine.operations.promoting import Promote, revision_to_carry
+from controller.engine.operations.rolling_back import RollBack
+from controller.engine.operations.setting import SetImage, SetReplicas
+from controller.engine.operations.suspending import Resume, Suspend
+from controller.engine.operations.trees import EditedTree
+
+__all__ = [
+    "Approve",
+    "EditedTree",
+    "Image",
+    "Operation",
+    "OperationChange",
+    "Promote",
+    "Resume",
+    "RollBack",
+    "SetImage",
+    "SetReplicas",
+    "Suspend",
+    "edited",
+    "entry_of",
+    "parse_image",
+    "revision_to_carry",
+]

@@ -1,0 +1,78 @@
+"""The work queue: names, not events.
+
+A key stands in the queue at most once, however often it is asked for, and never runs twice at a time: a
+key that is asked for while it runs goes back in when its run is done. Lost, doubled or reordered events
+do no harm, since every run reads the world anew (as controller-runtime `pkg/reconcile` argues).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Queue(Generic[Key]):
+    """One consumer group's queue. Everything happens on one event loop, so nothing here awaits but `take`."""
+
+    def __init__(self) -> None:
+        self._ready: deque[Key] = deque()
+        self._waiting: set[Key] = set()  # in `_ready`
+        self._running: set[Key] = set()
+        self._again: set[Key] = set()  # asked for while running
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._due: dict[Key, float] = {}
+        self._filled = asyncio.Event()
+
+    def add(self, key: Key) -> None:
+        """Ask for a run now; an earlier or later timer of the key is fulfilled by it."""
+        self.forget_timer(key)
+        if key in self._running:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._ready.append(key)
+            self._filled.set()
+
+    def add_later(self, key: Key, seconds: float) -> None:
+        """Ask for a run in so many seconds; of two timers of one key, the earlier counts."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        if key in self._due and self._due[key] <= due:
+            return
+        self.forget_timer(key)
+        self._due[key] = due
+        self._timers[key] = loop.call_at(due, self.add, key)
+
+    def forget_timer(self, key: Key) -> None:
+        self._due.pop(key, None)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def take(self) -> Key:
+        """Wait for a key and mark it as running; `done` must follow."""
+        while not self._ready:
+            self._filled.clear()
+            await self._filled.wait()
+        key = self._ready.popleft()
+        self._waiting.discard(key)
+        self._running.add(key)
+        return key
+
+    def done(self, key: Key) -> None:
+        self._running.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    def is_running(self, key: Key) -> bool:
+        return key in self._running
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing runs and nothing is ready; timers may still be set."""
+        return not (self._ready or self._running)

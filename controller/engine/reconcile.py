@@ -1,0 +1,258 @@
+"""One run of one placement, from gate to record.
+
+The plot: read what git says (render), what the target holds (observe, no request), and compare digests.
+Nothing to do is the common case and ends there. Else the target plans (a server dry run per changed or
+suspect object), the gate says what of it may be done now, the target applies exactly that, and what came
+of it is looked at again. Every exit gives a PlacementReport; nothing of a run outlives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from controller.engine.claims import Claims
+from controller.engine.decide import (
+    Facts,
+    counts,
+    is_settled,
+    object_reports,
+    sync_of_error,
+    sync_of_run,
+    unmet_dependencies,
+)
+from controller.engine.events import DriftFound, ObjectApplied, Tell
+from controller.engine.fleet import Entry
+from controller.engine.gate import Situation, permit
+from controller.engine.rendering import Renderer, as_applied
+from controller.engine.sources import Checkout
+from controller.git import CommitInfo
+from controller.model import (
+    Applied,
+    Cause,
+    CommitId,
+    ConvergeError,
+    Desired,
+    Digest,
+    GroupRef,
+    Health,
+    ObjectKey,
+    Observation,
+    PlacementRef,
+    PlacementReport,
+    Plan,
+    Platform,
+    Revision,
+    SyncStatus,
+    Waiting,
+    headline_health,
+)
+from controller.render import Rendered
+from controller.targets import Target
+
+
+class Check(Protocol):
+    """A rule that a desired state must keep; raises Stalled."""
+
+    def __call__(self, desired: Desired, platform: Platform) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a run starts from: all that git says of the placement at this moment."""
+
+    placement: PlacementRef
+    entry: Entry
+    fleet: Platform
+    application: Checkout
+    platform: Checkout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a run works with."""
+
+    renderer: Renderer
+    target: Target
+    claims: Claims
+    checks: tuple[Check, ...]
+    groups: Mapping[GroupRef, tuple[PlacementReport, ...]]
+    damped: frozenset[str]  # objects, as text, whose correction pauses since somebody fights for them
+    approved: frozenset[Digest]  # plan hashes that have a yes in git
+    closed_window: str  # why no sync may start now; "" when one may
+    describe: Callable[[CommitId], Awaitable[CommitInfo | None]]  # None: the host has collected it
+    tell: Tell
+    interim: Callable[[PlacementReport], None]  # a state worth a record that the run will leave again
+    superseded: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run ended: what to show, what stopped it, and which objects' drift it took back."""
+
+    report: PlacementReport
+    error: ConvergeError | None = None
+    corrected: tuple[ObjectKey, ...] = ()
+
+
+async def reconcile(inputs: Inputs, means: Means) -> Run:
+    """Run one placement to its end. Every ConvergeError becomes part of the report; a bug rises."""
+    facts = Facts(is_suspended=inputs.entry.is_suspended)
+    rendered: Rendered | None = None
+    try:
+        rendered = means.renderer.rendered(inputs.placement, inputs.entry, inputs.application, inputs.platform)
+        facts = replace(facts, desired=rendered.desired)
+        for check in means.checks:
+            check(rendered.desired, inputs.fleet)
+        means.claims.claim(rendered.desired)
+    except ConvergeError as error:
+        return await _with_observation(inputs, means, facts, error)
+    try:
+        observation = await means.target.observe(inputs.placement)
+    except ConvergeError as error:
+        return _failed(inputs, facts, error, is_observation=True)
+    if observation.applied is not None and observation.applied_digest == rendered.desired.digest:
+        rendered = as_applied(rendered, observation.applied)
+    info = await means.describe(rendered.desired.revision.application)
+    facts = replace(facts, desired=rendered.desired, observation=observation, info=info)
+    try:
+        facts = await _converge(inputs, means, facts, rendered.desired, observation)
+    except ConvergeError as error:
+        return _failed(inputs, facts, error)
+    failure = facts.applied.failure if facts.applied else None
+    return Run(report_of(inputs, facts), failure, corrections(facts))
+
+
+async def _with_observation(inputs: Inputs, means: Means, facts: Facts, error: ConvergeError) -> Run:
+    """Report a failure before the target was asked, with what the target holds: that stays as it is."""
+    try:
+        observation = await means.target.observe(inputs.placement)
+    except ConvergeError:
+        return _failed(inputs, facts, error)
+    return _failed(inputs, replace(facts, observation=observation), error)
+
+
+async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired, observation: Observation) -> Facts:
+    if is_settled(desired, observation):
+        return facts
+    unmet = unmet_dependencies(inputs.entry.application.depends_on, means.groups)
+    if unmet and observation.applied_digest != desired.digest:
+        raise Waiting(f"waits for {', '.join(unmet)}")
+    plan = await means.target.plan(desired, inputs.entry.application)
+    verdict = permit(plan, _situation(inputs, means))
+    facts = replace(
+        facts,
+        announced=plan,
+        plan=verdict.permitted,
+        awaits_approval=verdict.awaits_approval,
+        is_refused=verdict.is_refused,
+        reasons=verdict.reasons,
+    )
+    if _tell_drift(inputs.placement, plan, means.tell):
+        means.interim(report_of(inputs, facts, sync=SyncStatus.DRIFTED))
+    is_done = observation.applied_digest == desired.digest and not _ties_loose_ends(inputs, means, observation)
+    if verdict.permitted.is_empty and (not plan.is_empty or is_done):
+        return facts
+    return await _apply(inputs, means, facts)
+
+
+def _ties_loose_ends(inputs: Inputs, means: Means, observation: Observation) -> bool:
+    """Tell whether an apply of nothing is to end what an earlier run began; it writes, so it asks what writes ask."""
+    return observation.has_loose_ends and not inputs.entry.is_suspended and not means.closed_window
+
+
+def _situation(inputs: Inputs, means: Means) -> Situation:
+    application = inputs.entry.application
+    return Situation(
+        application=replace(application, suspend=inputs.entry.is_suspended),
+        approved=means.approved,
+        closed_window=means.closed_window,
+        fights=means.damped,
+    )
+
+
+async def _apply(inputs: Inputs, means: Means, facts: Facts) -> Facts:
+    assert facts.plan is not None  # noqa: S101  # the caller has just put it there
+    try:
+        applied = await means.target.apply(facts.plan, inputs.entry.application, superseded=means.superseded)
+    except ConvergeError as error:
+        applied = Applied((), error)
+    for outcome in applied.outcomes:
+        means.tell(ObjectApplied(inputs.placement, outcome))
+    facts = replace(facts, applied=applied)
+    try:
+        return replace(facts, observation=await means.target.observe(inputs.placement))
+    except ConvergeError:
+        return facts  # what was written is known; the next event tells how it fares
+
+
+def _tell_drift(placement: PlacementRef, plan: Plan, tell: Tell) -> bool:
+    drifted = [one for one in plan.objects if one.is_drifted]
+    for one in drifted:
+        tell(DriftFound(placement, one.key, tuple(c for c in one.changes if c.cause is Cause.DRIFT)))
+    return bool(drifted)
+
+
+def corrections(facts: Facts) -> tuple[ObjectKey, ...]:
+    """Name the objects whose drift was taken back."""
+    if facts.plan is None or facts.applied is None:
+        return ()
+    return tuple(one.key for one in facts.plan.objects if one.is_drifted and not one.held)
+
+
+def _failed(inputs: Inputs, facts: Facts, error: ConvergeError, *, is_observation: bool = False) -> Run:
+    sync = sync_of_error(error, is_observation=is_observation)
+    return Run(report_of(inputs, facts, sync=sync, reason=str(error)), error)
+
+
+def report_without_checkout(placement: PlacementRef, entry: Entry, error: ConvergeError) -> PlacementReport:
+    """Tell of a placement whose application can't be read: what runs of it stays as it is."""
+    return PlacementReport(
+        placement=placement,
+        sync=sync_of_error(error, is_observation=True),
+        health=Health.UNKNOWN,
+        reason=str(error),
+        branch=entry.application.revision,
+        repository_url=entry.repository.url,
+        origin=entry.application.origin,
+    )
+
+
+def report_of(inputs: Inputs, facts: Facts, *, sync: SyncStatus | None = None, reason: str = "") -> PlacementReport:
+    """Write down what a run knows, in the one form that records, pages and dependants read."""
+    objects = object_reports(facts)
+    pending, drifted = counts(facts)
+    if sync is None:
+        sync, reason = sync_of_run(facts)
+    observation = facts.observation
+    info = facts.info or inputs.application.info
+    return PlacementReport(
+        placement=inputs.placement,
+        sync=sync,
+        health=headline_health(one.health for one in objects) if observation else Health.UNKNOWN,
+        reason=reason or _health_reason(facts),
+        revision=facts.desired.revision
+        if facts.desired
+        else Revision(inputs.application.commit, inputs.platform.commit),
+        applied=_applied_revision(facts),
+        branch=inputs.entry.application.revision,
+        repository_url=inputs.entry.repository.url,
+        subject=info.subject,
+        author=info.author,
+        pending=pending,
+        drifted=drifted,
+        objects=objects,
+        origin=inputs.entry.application.origin,
+    )
+
+
+def _applied_revision(facts: Facts) -> Revision | None:
+    return facts.observation.applied if facts.observation else None
+
+
+def _health_reason(facts: Facts) -> str:
+    if facts.observation is None:
+        return ""
+    return "; ".join(f"{one.key}: {one.health_reason}" for one in facts.observation.objects if one.health_reason)

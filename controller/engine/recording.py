@@ -1,0 +1,127 @@
+"""Hands transitions to the records branch: in order, batched, and never in anybody's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from controller.engine.backoff import backoff_seconds
+from controller.engine.events import RecordsFailed, RecordsPushed, Tell
+from controller.engine.spawning import Spawn
+from controller.git import Change, Committer, Identity, Mirror
+from controller.model import CommitId, ConvergeError, PlacementRef, Problem, Transition
+from controller.records import PlatformChange, overview, record, record_platform
+from controller.runtime import Clock
+
+LONGEST_GATHERING_SECONDS = 2.0
+GATHERING_STEP_SECONDS = 0.05
+
+
+class Recorder:
+    """Owns what is not yet recorded. One submission at a time; what comes in meanwhile is the next batch."""
+
+    def __init__(
+        self, *, spawn: Spawn, clock: Clock, tell: Tell, chance: Callable[[], float], is_quiet: Callable[[], bool]
+    ) -> None:
+        self._spawn = spawn
+        self._is_quiet = is_quiet
+        self._committer: Committer | None = None
+        self._committing: asyncio.Task[None] | None = None
+        self._aim: tuple[Mirror, str] | None = None
+        self._aimed = asyncio.Event()
+        self._clock = clock
+        self._tell = tell
+        self._chance = chance
+        self._waiting: list[Transition] = []
+        self._platform: PlatformChange | None = None  # not yet told
+        self._filled = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def aim(self, mirror: Mirror, branch: str, identity: Identity) -> None:
+        """Say where records go from now on: known once the platform is read, and it may move with it."""
+        if self._aim == (mirror, branch):
+            return
+        self.close()
+        self._aim = (mirror, branch)
+        self._committer = Committer(mirror, branch, identity=identity, clock=self._clock, finish=overview)
+        self._committing = self._spawn(self._committer.run(), "committer")
+        self._aimed.set()
+
+    def close(self) -> None:
+        """End the committer. What it had not pushed is derived again by the next controller from what it sees."""
+        if self._committing is not None:
+            self._committing.cancel()
+
+    def post_platform(self, in_force: CommitId, rejected: CommitId | None, problems: tuple[Problem, ...]) -> None:
+        """Tell which platform commit is in force, and which is refused and why."""
+        self._platform = record_platform(in_force, rejected, problems)
+        self._idle.clear()
+        self._filled.set()
+
+    def post(self, transition: Transition) -> None:
+        self._waiting.append(transition)
+        self._idle.clear()
+        self._filled.set()
+
+    async def flush(self) -> None:
+        """Wait until all that was posted is pushed."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            await self._filled.wait()
+            await self._aimed.wait()
+            await self._gather()
+            assert self._committer is not None  # noqa: S101  # `aim` has set both
+            batch, self._waiting = self._waiting, []
+            platform, self._platform = self._platform, None
+            self._filled.clear()
+            try:
+                commits = await self._submit(self._committer, batch, platform)
+            except ConvergeError as error:
+                failures += 1
+                self._tell(RecordsFailed(str(error)))
+                self._put_back(batch, platform)
+                await self._clock.sleep(backoff_seconds(failures, chance=self._chance()))
+                self._filled.set()
+                continue
+            failures = 0
+            for commit in commits:
+                self._tell(RecordsPushed(commit, tuple(sorted({one.group for one in batch}))))
+            if not self._waiting and self._platform is None:
+                self._idle.set()
+
+    async def _gather(self) -> None:
+        """Let runs go first: what a storm of them brings is told together, and soon after it at the latest."""
+        until = self._clock.monotonic() + LONGEST_GATHERING_SECONDS
+        while not self._is_quiet() and self._clock.monotonic() < until:
+            await self._clock.sleep(GATHERING_STEP_SECONDS)
+
+    def _put_back(self, batch: list[Transition], platform: PlatformChange | None) -> None:
+        """Keep what was not pushed, before what came in meanwhile."""
+        self._waiting = [*batch, *self._waiting]
+        self._platform = self._platform or platform
+
+    async def _submit(
+        self, committer: Committer, batch: list[Transition], platform: PlatformChange | None
+    ) -> list[CommitId]:
+        """Submit a batch, a placement's second state after its first: what was passed through stays in the history."""
+        changes: list[Change] = [*([platform] if platform else []), *(record(part) for part in rounds(batch))]
+        commits = await asyncio.gather(*(committer.submit(one) for one in changes))
+        return [commit for commit in commits if commit is not None]
+
+
+def rounds(batch: Iterable[Transition]) -> tuple[tuple[Transition, ...], ...]:
+    """Part a batch so that no placement stands twice in a part, and its states keep their order."""
+    parts: list[list[Transition]] = []
+    seen: Counter[PlacementRef] = Counter()
+    for one in batch:
+        number = seen[one.report.placement]
+        seen[one.report.placement] += 1
+        if number == len(parts):
+            parts.append([])
+        parts[number].append(one)
+    return tuple(tuple(part) for part in parts)

@@ -1,0 +1,105 @@
+"""What git no longer says: a placement that has objects on a target and no entry in any environment."""
+
+from __future__ import annotations
+
+import asyncio
+
+from controller.documents import digest_of
+from controller.engine.events import ObjectApplied, Tell
+from controller.engine.gate import Situation, permit
+from controller.engine.reconcile import Run
+from controller.model import (
+    Application,
+    ApplicationName,
+    CommitId,
+    ConvergeError,
+    Desired,
+    Health,
+    ObjectReport,
+    Observation,
+    Origin,
+    PlacementRef,
+    PlacementReport,
+    RepositoryName,
+    Revision,
+    State,
+    SyncPolicy,
+    SyncStatus,
+)
+from controller.targets import Target
+
+
+def nothing(placement: PlacementRef, revision: Revision) -> Desired:
+    """Give the desired state of what shall not be: no object."""
+    empty = digest_of(b"[]")
+    return Desired(placement, revision, (), empty, empty)
+
+
+async def tear_down(
+    placement: PlacementRef,
+    target: Target,
+    application: Application,
+    platform: CommitId,
+    *,
+    tell: Tell,
+    superseded: asyncio.Event,
+) -> Run | None:
+    """Take a placement's objects away, as far as the guards allow. None: there was nothing of it left."""
+    try:
+        observation = await target.observe(placement)
+    except ConvergeError as error:
+        return Run(_report(placement, SyncStatus.UNKNOWN, str(error), None), error)
+    revision = observation.applied or Revision(CommitId("0" * 40), platform)
+    try:
+        plan = await target.plan(nothing(placement, revision), application)
+        verdict = permit(plan, Situation(application=application))
+        applied = await target.apply(verdict.permitted, application, superseded=superseded)
+        for outcome in applied.outcomes:
+            tell(ObjectApplied(placement, outcome))
+        left = await target.observe(placement)
+    except ConvergeError as error:
+        return Run(_report(placement, SyncStatus.FAILED, str(error), observation), error)
+    if applied.failure is not None:
+        return Run(_report(placement, SyncStatus.SYNCING, str(applied.failure), left), applied.failure)
+    if left.objects:
+        sync = SyncStatus.AWAITING_APPROVAL if verdict.reasons else SyncStatus.SYNCING
+        return Run(_report(placement, sync, "; ".join(verdict.reasons), left))
+    return Run(_report(placement, SyncStatus.SYNCED, "", left, is_retired=True))
+
+
+def orphan(placement: PlacementRef, sync: SyncPolicy, origin: Origin) -> Application:
+    """Give a placement that no entry names the policy it is taken away under."""
+    return Application(
+        name=ApplicationName(placement.application),
+        repository=RepositoryName(""),
+        path="",
+        revision="",
+        targets=(placement.target,),
+        state=State.REMOVED,
+        sync=sync,
+        origin=origin,
+    )
+
+
+def _report(
+    placement: PlacementRef,
+    sync: SyncStatus,
+    reason: str,
+    observation: Observation | None,
+    *,
+    is_retired: bool = False,
+) -> PlacementReport:
+    objects = observation.objects if observation else ()
+    return PlacementReport(
+        placement=placement,
+        sync=sync,
+        health=observation.health if observation else Health.UNKNOWN,
+        reason=reason,
+        applied=observation.applied if observation else None,
+        pending=len(objects),
+        objects=tuple(
+            ObjectReport(key=one.key, sync=SyncStatus.PENDING, health=one.health, health_reason=one.health_reason)
+            for one in objects
+        ),
+        retired=is_retired,
+    )

@@ -1,0 +1,239 @@
+"""Reads git objects of one mirror through one `git cat-file --batch-command`, and remembers them: they never change.
+
+A blob or a directory is read once for all commits that hold it, so a new commit costs what it changed. The child starts
+with the first question and ends when it is idle (`rest`) or with the last Tree that uses it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakValueDictionary, finalize
+
+from controller.git.command import hardened
+from controller.model import Stalled, Transient
+from controller.runtime import Pipe, PipeBroken
+
+DEADLINE_SECONDS = 30.0
+BLOB_LIMIT_BYTES = 64 << 20
+BLOB_CACHE_BYTES = 8 << 20
+LARGEST_CACHED_BYTES = BLOB_CACHE_BYTES // 4
+ENTRY_CACHE_COUNT = 100_000
+DAMAGE_MARK = "converge-damaged"
+
+LINK, SUBMODULE, DIRECTORY = "120000", "160000", "40000"
+Heard = TypeVar("Heard")
+Directory = Mapping[str, "TreeEntry"]
+
+
+class Damaged(Transient):
+    """The mirror on our disk lacks an object or holds a broken one: it is marked, and fetched again at the next use."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    mode: str  # as git writes it: 100644, 100755, 120000 (link), 160000 (submodule), 40000 (directory)
+    oid: str
+
+
+class Objects:
+    """One mirror's objects. Threads may share it; processes may not (`objects_at` gives each its own)."""
+
+    def __init__(self, mirror: Path) -> None:
+        self.mirror = mirror
+        self._process_id = os.getpid()
+        self._lock = threading.RLock()
+        self._pipe: Pipe | None = None
+        self._end: finalize[[], Objects] | None = None  # closes the pipe, also when we are forgotten
+        self._is_idle = True
+        self._blobs: OrderedDict[str, bytes] = OrderedDict()
+        self._blob_bytes = 0
+        self._directories: OrderedDict[str, Directory] = OrderedDict()
+        self._entry_count = 0
+
+    def belongs_here(self) -> bool:
+        """Tell whether this process made it: a forked child shares our pipe, and must not use it."""
+        return self._process_id == os.getpid()
+
+    def blob(self, oid: str) -> bytes:
+        """Give a file's bytes. Raises Stalled for one that is too large to be a manifest, Damaged."""
+        with self._lock:
+            known = self._blobs.get(oid)
+            self._is_idle = False
+            if known is not None:
+                self._blobs.move_to_end(oid)
+                return known
+            return self._remember_blob(oid, self._read([oid], "blob")[0])
+
+    def directory(self, oid: str) -> Directory:
+        """Give a directory's entries by name. Raises Damaged."""
+        with self._lock:
+            known = self._directories.get(oid)
+            if known is not None:
+                self._directories.move_to_end(oid)
+                return known
+            return self._remember_directory(oid, self._read([oid], "tree")[0])
+
+    def commit(self, oid: str) -> bytes:
+        """Give a commit object's bytes. Raises Stalled for the id of something else, Damaged."""
+        with self._lock:
+            return self._read([oid], "commit")[0]
+
+    def prefetch(self, blobs: Iterable[str]) -> None:
+        """Read many files at once, as far as the cache holds them; the others are read when they are asked for."""
+        with self._lock:
+            wanted = [oid for oid in dict.fromkeys(blobs) if oid not in self._blobs]
+            fitting = []
+            room = BLOB_CACHE_BYTES
+            for oid, size in zip(wanted, self._ask(wanted, _hear_size), strict=True):
+                if size <= LARGEST_CACHED_BYTES and size <= room:
+                    fitting.append(oid)
+                    room -= size
+            for oid, data in zip(fitting, self._read(fitting, "blob"), strict=True):
+                self._remember_blob(oid, data)
+
+    def prefetch_directories(self, directories: Iterable[str]) -> None:
+        """Read many directories at once."""
+        with self._lock:
+            wanted = [oid for oid in dict.fromkeys(directories) if oid not in self._directories]
+            for oid, data in zip(wanted, self._read(wanted, "tree"), strict=True):
+                self._remember_directory(oid, data)
+
+    def rest(self) -> None:
+        """End the child and forget what was read, if nobody asked anything since the last rest."""
+        with self._lock:
+            if self._is_idle:
+                self.close()
+                self._blobs.clear()
+                self._directories.clear()
+                self._blob_bytes = self._entry_count = 0
+            self._is_idle = True
+
+    def close(self) -> None:
+        """End the child; the next question starts another."""
+        with self._lock:
+            if self._end is not None:
+                self._end()
+            self._pipe = self._end = None
+
+    def _read(self, oids: list[str], kind: str) -> list[bytes]:
+        return self._ask(oids, lambda pipe, oid: _hear_contents(pipe, oid, kind), command="contents")
+
+    def _ask(self, oids: list[str], hear: Callable[[Pipe, str], Heard], *, command: str = "info") -> list[Heard]:
+        """Ask for objects; once more with a new child, because the first may have been older than a repack."""
+        if not oids:
+            return []
+        self._is_idle = False
+        try:
+            return self._exchange(oids, hear, command)
+        except (PipeBroken, _MissingError):
+            self.close()
+        try:
+            return self._exchange(oids, hear, command)
+        except (PipeBroken, _MissingError) as error:
+            raise self._damaged(str(error)) from error
+
+    def _exchange(self, oids: list[str], hear: Callable[[Pipe, str], Heard], command: str) -> list[Heard]:
+        if self._pipe is None or not self._pipe.is_open:
+            self._pipe = _start(self.mirror)
+            self._end = finalize(self, self._pipe.close)
+        is_whole = False
+        try:
+            for oid in oids:
+                self._pipe.send(f"{command} {oid}\n".encode())
+            heard = [hear(self._pipe, oid) for oid in oids]
+            is_whole = True
+        finally:
+            if not is_whole:
+                self.close()  # what it says from now on would answer another question
+        return heard
+
+    def _damaged(self, why: str) -> Damaged:
+        try:
+            (self.mirror / DAMAGE_MARK).touch()
+        except OSError:
+            return Damaged(f"the mirror {self.mirror.name} is gone; it is fetched again")
+        return Damaged(f"the mirror {self.mirror.name} is damaged ({why}); it is fetched again")
+
+    def _remember_blob(self, oid: str, data: bytes) -> bytes:
+        if len(data) <= LARGEST_CACHED_BYTES and oid not in self._blobs:
+            self._blobs[oid] = data
+            self._blob_bytes += len(data)
+            while self._blob_bytes > BLOB_CACHE_BYTES:
+                _, dropped = self._blobs.popitem(last=False)
+                self._blob_bytes -= len(dropped)
+        return data
+
+    def _remember_directory(self, oid: str, data: bytes) -> Directory:
+        entries = parse_directory(data, id_bytes=len(oid) // 2)
+        if oid not in self._directories:
+            self._directories[oid] = entries
+            self._entry_count += len(entries)
+            while self._entry_count > ENTRY_CACHE_COUNT and len(self._directories) > 1:
+                _, dropped = self._directories.popitem(last=False)
+                self._entry_count -= len(dropped)
+        return entries
+
+
+def parse_directory(data: bytes, *, id_bytes: int) -> dict[str, TreeEntry]:
+    """Read a tree object: `<mode> <name>NUL<binary id>`, again and again. Pure."""
+    entries = {}
+    start = 0
+    while start < len(data):
+        space = data.index(b" ", start)
+        end = data.index(b"\0", space)
+        following = end + 1 + id_bytes
+        name = data[space + 1 : end].decode(errors="surrogateescape")
+        entries[name] = TreeEntry(data[start:space].decode(), data[end + 1 : following].hex())
+        start = following
+    return entries
+
+
+def _hear_size(pipe: Pipe, oid: str) -> int:
+    return int(_heading(pipe, oid)[1])
+
+
+def _hear_contents(pipe: Pipe, oid: str, kind: str) -> bytes:
+    found, size = _heading(pipe, oid)
+    if found != kind:
+        raise Stalled(f"git object {oid} is a {found}, not a {kind}")
+    if int(size) > BLOB_LIMIT_BYTES:
+        raise Stalled(f"git object {oid} has {size} bytes: too large to read (the limit is {BLOB_LIMIT_BYTES})")
+    return pipe.exactly(int(size) + 1)[:-1]
+
+
+def _heading(pipe: Pipe, oid: str) -> tuple[str, str]:
+    """Read the line before an object, `<id> <type> <size>`, or `<id> missing`. Gives type and size."""
+    words = pipe.line().decode().split()
+    if len(words) != 3 or words[0] != oid:
+        raise _MissingError(" ".join(words))
+    return words[1], words[2]
+
+
+class _MissingError(Exception):
+    """The mirror has no such object."""
+
+
+def objects_at(mirror: Path) -> Objects:
+    """Give this process's one reader of a mirror: Trees that come out of a pickle find each other's here."""
+    with _readers_lock:
+        known = _readers.get(mirror)
+        if known is None or not known.belongs_here():
+            known = _readers[mirror] = Objects(mirror)
+        return known
+
+
+# A cache, not state: it holds nothing alive, and forgetting it costs a child process.
+_readers: WeakValueDictionary[Path, Objects] = WeakValueDictionary()
+_readers_lock = threading.Lock()
+
+
+def _start(mirror: Path) -> Pipe:
+    argv = ("git", "cat-file", "--batch-command")
+    env = hardened({}, {"GIT_DIR": str(mirror)})
+    return Pipe(argv, cwd=mirror, env=env, deadline_seconds=DEADLINE_SECONDS)

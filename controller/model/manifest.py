@@ -1,0 +1,42 @@
+"""One desired object, and where every one of them came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.model.ids import CommitId, Digest, ObjectKey, PlacementRef, RepositoryName, Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The place in git that a value was written at."""
+
+    repository: RepositoryName
+    path: str
+    line: int
+    commit: CommitId
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One desired object after rendering. `body` is canonical JSON: keys sorted, no spaces, UTF-8."""
+
+    key: ObjectKey
+    api_version: str
+    body: bytes
+    digest: Digest  # of `body`
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What git says of one placement: everything that shall be there, in the order in which it was rendered."""
+
+    placement: PlacementRef
+    revision: Revision
+    manifests: tuple[Manifest, ...]
+    digest: Digest  # over the manifests' keys and digests, in key order; the same desired state has the same digest
+    inputs: Digest  # over everything the render read, and the renderer's version

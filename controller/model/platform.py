@@ -1,0 +1,209 @@
+"""The platform repository as values: converge.yaml and environments/, parsed, checked and complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from controller.model.errors import Problem
+from controller.model.ids import (
+    ApplicationName,
+    CommitId,
+    EnvironmentName,
+    GroupRef,
+    InstallationId,
+    PlacementRef,
+    RepositoryName,
+    TargetName,
+)
+from controller.model.manifest import Origin
+
+
+class OnPending(StrEnum):
+    """What happens when our side moved."""
+
+    AUTO = "auto"
+    APPROVE = "approve"
+    REPORT = "report"
+
+
+class OnDrift(StrEnum):
+    """What happens when their side moved."""
+
+    REVERT = "revert"
+    PROPOSE = "propose"
+    REPORT = "report"
+
+
+class State(StrEnum):
+    """`absent` is the yes to deleting all of an application's objects.
+
+    `removed` is written nowhere: no environment has an entry of the application any more.
+    """
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Whose signatures a repository's HEAD must carry: a file of allowed signers or GPG keys in the platform tree."""
+
+    ssh: str = ""
+    gpg: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class May:
+    """What a repository's objects may touch: globs; None in a field is no limit there, save for `kinds`.
+
+    `kinds: None` is namespaced kinds only, no Namespace, no RBAC: a limit added elsewhere never opens this one.
+    """
+
+    environments: tuple[str, ...] | None = None
+    targets: tuple[str, ...] | None = None
+    namespaces: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] | None = None  # `Ingress` (Kubernetes' own), `apps/Deployment`, `cert-manager.io/*`, `*`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    name: RepositoryName
+    url: str  # https://, ssh://, file://, a path, or http:// to loopback
+    credentials: str = ""  # a name in the credential store
+    verify: Verify | None = None
+    may: May | None = None  # None: namespaced kinds only, no Namespace, no RBAC
+    origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    branch: str = "converge-status"
+    repository: RepositoryName | None = None  # None: the platform repository itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesTarget:
+    name: TargetName
+    context: str = ""  # of the kubeconfig in the credential store; "" with in_cluster, else the current one
+    kubeconfig: str = ""  # the credential that holds the kubeconfig; "" is `kubeconfig`
+    in_cluster: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerraformTarget:
+    name: TargetName
+    credentials: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+
+Target = KubernetesTarget | TerraformTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time in which syncs are allowed (or, with `allow: false`, are not)."""
+
+    cron: str
+    seconds: int
+    zone: str
+    allow: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPolicy:
+    pending: OnPending = OnPending.AUTO
+    drift: OnDrift = OnDrift.REVERT
+    prune: bool = True
+    preflight: bool = True
+    deletions_percent: int = 20  # more than max(3, this share) of a placement's objects waits for a yes
+    health_seconds: int = 600  # a workload that is Progressing for longer is Degraded
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """An earlier commit instead of the one that the revision leads to, for as long as it leads there."""
+
+    to: CommitId
+    passed_over: CommitId  # `from` in the file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """An application's entry in an environment."""
+
+    name: ApplicationName
+    repository: RepositoryName
+    path: str  # "" is the repository's root
+    revision: str  # a branch, tag or commit; "" is the repository's HEAD
+    targets: tuple[TargetName, ...]
+    rollback: Rollback | None = None
+    namespace: str = ""  # fills where an object has none
+    create_namespace: bool = False
+    depends_on: tuple[GroupRef, ...] = ()
+    state: State = State.PRESENT
+    suspend: bool = False  # the entry's or the environment's
+    approve_deletions: bool = False  # the yes to one large deletion (rule 4), taken back by the next commit
+    sync: SyncPolicy  # the environment's, with what the entry changes
+    parameters: Mapping[str, str | int | bool | float] = field(default_factory=dict)  # with the environment's
+    origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    name: EnvironmentName
+    targets: Mapping[TargetName, Target]
+    applications: Mapping[ApplicationName, Application]
+    sync: SyncPolicy
+    suspend: bool = False
+    parameters: Mapping[str, str | int | bool | float] = field(default_factory=dict)
+    origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    name: str
+    installation: InstallationId
+    repositories: Mapping[RepositoryName, Repository]
+    records: Records
+    environments: Mapping[EnvironmentName, Environment]
+    problems: Mapping[GroupRef, tuple[Problem, ...]] = field(default_factory=dict)  # these groups stop, no other does
+    origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+    def placements(self) -> tuple[PlacementRef, ...]:
+        """Name every placement that git asks for, sorted."""
+        return tuple(
+            sorted(
+                PlacementRef(environment.name, application.name, target)
+                for environment in self.environments.values()
+                for application in environment.applications.values()
+                for target in application.targets
+            )
+        )
+
+
+class ComponentType(StrEnum):
+    """What lies in a component's folder."""
+
+    YAML = "yaml"
+    KUSTOMIZE = "kustomize"
+    HELM = "helm"
+    OAM = "oam"
+    TERRAFORM = "terraform"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One part of an application, as `converge.yaml` in its repository names it."""
+
+    name: str
+    path: str  # in the repository
+    type: ComponentType | None = None  # None: what lies there decides
+    depends_on: tuple[str, ...] = ()  # names of components of the same file
+    origin: Origin = field(compare=False)

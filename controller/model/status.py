@@ -1,0 +1,126 @@
+"""Sync status and health: of an object, a placement, a group, an environment, the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from controller.model.fields import FieldChange
+from controller.model.ids import Digest, GroupRef, ObjectKey, PlacementRef, Revision
+from controller.model.manifest import Manifest, Origin
+from controller.model.plan import Result
+
+
+class SyncStatus(StrEnum):
+    """A headline; the first that holds, in this order."""
+
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+    SUSPENDED = "Suspended"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    SYNCING = "Syncing"
+    DRIFTED = "Drifted"
+    PENDING = "Pending"
+    SYNCED = "Synced"
+
+
+class Health(StrEnum):
+    """The first that holds of a placement's objects, in this order, is the placement's."""
+
+    DEGRADED = "Degraded"
+    UNKNOWN = "Unknown"
+    MISSING = "Missing"
+    TERMINATING = "Terminating"
+    PROGRESSING = "Progressing"
+    SUSPENDED = "Suspended"
+    HEALTHY = "Healthy"
+
+
+SYNC_ORDER = tuple(SyncStatus)
+HEALTH_ORDER = tuple(Health)
+
+
+def headline_sync(statuses: Iterable[SyncStatus]) -> SyncStatus:
+    """Add states up: the first in the order of `SyncStatus`; nothing at all is Synced."""
+    return min(statuses, key=SYNC_ORDER.index, default=SyncStatus.SYNCED)
+
+
+def headline_health(healths: Iterable[Health]) -> Health:
+    """Add healths up: the first in the order of `Health`; nothing at all is Healthy."""
+    return min(healths, key=HEALTH_ORDER.index, default=Health.HEALTHY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveObject:
+    """One object of ours as the target shows it now. No value of it: a judgement."""
+
+    key: ObjectKey
+    uid: str
+    digest: Digest | None  # of the Manifest that was applied last, from the object itself; None: unknown
+    health: Health
+    health_reason: str = ""  # one line; "" when healthy
+    is_suspect: bool = False  # ownership or values moved since our last apply: a dry run must look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a target holds of one placement, whole: a part that can't be seen raises Transient instead (rule 3)."""
+
+    placement: PlacementRef
+    applied: Revision | None  # the revision whose objects were last applied completely; None: never
+    applied_digest: Digest | None  # the `Desired.digest` of that
+    objects: tuple[LiveObject, ...]
+    has_loose_ends: bool = False  # an earlier run died before it wrote down that what it deleted is gone
+
+    @property
+    def health(self) -> Health:
+        return headline_health(one.health for one in self.objects)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectReport:
+    """One object as records tell it. `manifest` is None for what git no longer says."""
+
+    key: ObjectKey
+    sync: SyncStatus
+    health: Health
+    health_reason: str = ""
+    manifest: Manifest | None = None
+    result: Result | None = None  # of the last run that touched it
+    reason: str = ""
+    drift: tuple[FieldChange, ...] = ()  # found and not yet corrected, or corrected in this run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementReport:
+    """One placement as records tell it: derived from a run's values, never kept as state of its own."""
+
+    placement: PlacementRef
+    sync: SyncStatus
+    health: Health
+    reason: str = ""  # why it is not Synced and Healthy: one line, or one line per problem
+    revision: Revision | None = None  # what git says now
+    applied: Revision | None = None  # what the target runs
+    branch: str = ""  # the branch, tag or commit that the application follows
+    repository_url: str = ""  # of the application, without credentials
+    subject: str = ""  # first line of the application commit's message
+    author: str = ""
+    pending: int = 0
+    drifted: int = 0
+    objects: tuple[ObjectReport, ...] = ()
+    origin: Origin | None = field(default=None, compare=False)  # the application's entry in its environment file
+    retired: bool = False  # gone from git and from its target
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A placement's state at a moment, handed to the records room whenever it moved."""
+
+    report: PlacementReport
+    at: datetime
+
+    @property
+    def group(self) -> GroupRef:
+        return self.report.placement.group

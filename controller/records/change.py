@@ -1,0 +1,83 @@
+"""Transitions as one change of the records branch: what its files shall be, over whatever lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from controller.documents import write
+from controller.model import GroupRef, Transition
+from controller.records.badges import application_badge
+from controller.records.earlier import earlier
+from controller.records.files import Files, Layered
+from controller.records.instances import application, instances
+from controller.records.paths import application_path, badge_path, status_path
+from controller.records.showing import shown_time
+from controller.records.status import status
+
+NAMED_IN_SUBJECT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """What the committer takes: a message, and a function from the branch as it is to the files that differ."""
+
+    transitions: tuple[Transition, ...]
+
+    @property
+    def subject(self) -> str:
+        """Say in one line which groups moved, and to what."""
+        last = {one.group: one for one in self.transitions}
+        named = [_moved(group, one) for group, one in list(last.items())[:NAMED_IN_SUBJECT]]
+        more = len(last) - len(named)
+        return ", ".join(named) + (f" and {more} more" if more else "")
+
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """Give one block per transition: nothing that happened is lost when several are one commit."""
+        return tuple(trailer for one in self.transitions for trailer in _trailers(one))
+
+    def derive(self, base: Files) -> Mapping[str, bytes | None]:
+        """Give the files that shall differ from the base, sorted by path; none where every fact is told already."""
+        files = Layered(base)
+        for transition in self.transitions:
+            _write(transition, files)
+        return files.result()
+
+
+def record(transitions: Sequence[Transition]) -> RecordChange:
+    """Make the change that tells transitions: status, instance and badge files of these placements.
+
+    Transitions of one placement are told in their order, so that the last one holds.
+    """
+    return RecordChange(tuple(transitions))
+
+
+def _write(transition: Transition, files: Layered) -> None:
+    group, now = transition.group, shown_time(transition.at)
+    path = status_path(group)
+    new = status(transition, earlier(files, path, "Status"))
+    files.write(path, write(new))
+    for where, instance in instances(transition.report, now, files).items():
+        files.write(where, write(instance))
+    of_group = application(group, new)
+    files.write(application_path(group), write(of_group))
+    for ending, data in application_badge(of_group).files("").items():
+        files.write(badge_path(group, ending.removeprefix(".")), data)
+
+
+def _moved(group: GroupRef, transition: Transition) -> str:
+    report = transition.report
+    return f"{group}: {'retired' if report.retired else f'{report.sync}, {report.health}'}"
+
+
+def _trailers(transition: Transition) -> list[tuple[str, str]]:
+    report = transition.report
+    found = [
+        ("Placement", str(report.placement)),
+        ("Sync", "retired" if report.retired else str(report.sync)),
+        ("Health", str(report.health)),
+    ]
+    if report.revision is not None:
+        found += [("Source-Commit", report.revision.application), ("Platform-Commit", report.revision.platform)]
+    return found

@@ -1,0 +1,61 @@
+"""Records as they lie on the branch: taken when they are as we write them, and otherwise as if they were not there.
+
+A record that was edited by hand or is damaged is so written anew with the next transition, and stops nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from controller.config import Validator
+from controller.documents import Dialect, decode, read
+from controller.model import Invalid, JsonValue
+from controller.records.files import Files
+
+Earlier: TypeAlias = Mapping[str, Any]
+NOTHING: Earlier = MappingProxyType({})
+KINDS = ("Status", "Instance", "PlatformStatus")
+
+
+@cache
+def schemas() -> Mapping[str, dict[str, JsonValue]]:
+    """Give the JSON Schema (draft 2020-12) of each kind of record. Nobody may change them."""
+    return MappingProxyType({kind: _load(kind) for kind in KINDS})
+
+
+def _load(kind: str) -> dict[str, JsonValue]:
+    value = decode(resources.files(__package__).joinpath("schemas", f"{kind.lower()}.json").read_bytes())
+    if not isinstance(value, dict):
+        raise TypeError(f"the schema of {kind} is no mapping")
+    return value
+
+
+@cache
+def _validator(kind: str) -> Validator:
+    return Validator(schemas()[kind])
+
+
+def earlier(files: Files, path: str, kind: str) -> Earlier:
+    """Read a record, `NOTHING` where there is none that could be ours."""
+    data = files.read(path)
+    if data is None:
+        return NOTHING
+    try:
+        documents = read(data, path=path, dialect=Dialect.KUBERNETES)
+    except Invalid:
+        return NOTHING
+    if len(documents) != 1 or _validator(kind).flaws(documents[0].value):
+        return NOTHING
+    value = documents[0].value
+    return value if isinstance(value, dict) else NOTHING
+
+
+def since(before: Earlier, now: str, **state: JsonValue) -> str:
+    """Give the time since when a state holds: the earlier record's, when the state is the same."""
+    if before.get("since") and all(before.get(name) == value for name, value in state.items()):
+        return str(before["since"])
+    return now

@@ -1,0 +1,43 @@
+"""The records branch as its readers see it, and as it will be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Files(Protocol):
+    """Paths are relative to the branch's root; "" is the root."""
+
+    def read(self, path: str) -> bytes | None: ...
+    def names(self, directory: str) -> tuple[str, ...]:
+        """Give the names in a directory, of files and directories, sorted; none for what is no directory."""
+
+
+class Layered:
+    """Files with more written over them. What then differs from the base is what shall be committed."""
+
+    def __init__(self, base: Files) -> None:
+        self._base = base
+        self._written: dict[str, bytes] = {}
+        self._new: dict[str, set[str]] = {}  # per directory, the names that were written
+
+    def read(self, path: str) -> bytes | None:
+        return self._written[path] if path in self._written else self._base.read(path)
+
+    def names(self, directory: str) -> tuple[str, ...]:
+        return tuple(sorted({*self._base.names(directory), *self._new.get(directory, ())}))
+
+    def write(self, path: str, data: bytes) -> None:
+        """Say what a file shall be; nothing where it is so already."""
+        if self.read(path) == data:
+            return
+        self._written[path] = data
+        rest = path
+        while rest:
+            rest, _, name = rest.rpartition("/")
+            self._new.setdefault(rest, set()).add(name)
+
+    def result(self) -> Mapping[str, bytes | None]:
+        """Give the files that differ from the base, sorted by path."""
+        return {path: data for path, data in sorted(self._written.items()) if self._base.read(path) != data}

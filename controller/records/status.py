@@ -1,0 +1,185 @@
+"""`status/<environment>/<application>.yaml`: a group's placements, each as it was last reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from controller.model import (
+    ABSENT,
+    FieldChange,
+    GroupRef,
+    Health,
+    JsonValue,
+    ObjectReport,
+    PlacementReport,
+    Result,
+    Revision,
+    SyncStatus,
+    Transition,
+    format_path,
+    headline_health,
+    headline_sync,
+)
+from controller.records.earlier import NOTHING, Earlier, since
+from controller.records.showing import shown, shown_revision, shown_time
+
+API_VERSION = "converge/v1"
+ACTIVE, RETIRED = "active", "retired"
+
+
+def status(transition: Transition, before: Earlier) -> dict[str, JsonValue]:
+    """Give a group's status with one placement's new state. The other placements stay as they were recorded."""
+    report, now = transition.report, shown_time(transition.at)
+    placements = {one["target"]: one for one in before.get("placements", ())}
+    placements[report.placement.target] = placement_status(
+        report, now, placements.get(report.placement.target, NOTHING)
+    )
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Status",
+        "metadata": _metadata(transition.group),
+        **headline([one for _, one in sorted(placements.items())], now, before),
+        "placements": [one for _, one in sorted(placements.items())],
+    }
+
+
+def _metadata(group: GroupRef) -> dict[str, JsonValue]:
+    return {"environment": group.environment, "application": group.application}
+
+
+def headline(placements: list[Earlier], now: str, before: Earlier) -> dict[str, JsonValue]:
+    """Add placements up to what their group is. Retired ones count only where no other is left."""
+    active = [one for one in placements if one["lifecycle"] == ACTIVE]
+    state = {
+        "sync": str(headline_sync(SyncStatus(one["sync"]) for one in active or placements)),
+        "health": str(headline_health(Health(one["health"]) for one in active or placements)),
+        "lifecycle": ACTIVE if active else RETIRED,
+    }
+    return {**state, "since": since(before, now, **state)}
+
+
+def placement_status(report: PlacementReport, now: str, before: Earlier) -> dict[str, JsonValue]:
+    """Give one placement's part of a status."""
+    lifecycle = RETIRED if report.retired else ACTIVE
+    state: dict[str, JsonValue] = {"sync": str(report.sync), "health": str(report.health), "lifecycle": lifecycle}
+    is_seen = is_observed(report)
+    found: dict[str, JsonValue] = {
+        **state,
+        "since": since(before, now, **state),
+        "reason": report.reason,
+        "pending": report.pending,
+        "drifted": report.drifted,
+        "revision": _revision(report.revision, before.get("revision")),
+        "applied": _applied(report.applied, now, before.get("applied") or NOTHING, is_seen=is_seen),
+        "source": _source(report, before.get("source") or NOTHING),
+        "drift": _drift(report, before),
+        "objects": _objects(report, before) if is_seen else before.get("objects", []),
+    }
+    return {
+        "target": report.placement.target,
+        **{name: value for name, value in found.items() if value not in (None, "", [], {})},
+    }
+
+
+def is_observed(report: PlacementReport) -> bool:
+    """Tell whether a report speaks of what the target holds. A failed look is Unknown, and never absence (rule 3)."""
+    return bool(report.objects or report.applied) or report.retired or report.health is not Health.UNKNOWN
+
+
+def _revision(revision: Revision | None, before: JsonValue) -> JsonValue:
+    return shown_revision(revision) if revision else before
+
+
+def _applied(revision: Revision | None, now: str, before: Earlier, *, is_seen: bool) -> JsonValue:
+    if revision is None:
+        return None if is_seen else dict(before)
+    commits = shown_revision(revision)
+    return {**commits, "since": since(before, now, **commits)}
+
+
+def _source(report: PlacementReport, before: Earlier) -> JsonValue:
+    """Say where the application comes from. What a report does not know, as at a teardown, stays as it was."""
+    found = {
+        "repository": report.repository_url,
+        "branch": report.branch,
+        "subject": report.subject,
+        "author": report.author,
+        "entry": report.origin.path if report.origin else "",
+    }
+    return {name: value or before.get(name, "") for name, value in found.items() if value or before.get(name)}
+
+
+def _objects(report: PlacementReport, before: Earlier) -> list[JsonValue]:
+    earlier_results = {_named(one): one.get("result", "") for one in before.get("objects", ())}
+    return [_object(one, earlier_results) for one in sorted(report.objects, key=lambda one: one.key)]
+
+
+def _named(record: Earlier) -> tuple[str, str, str]:
+    return record["kind"], record.get("namespace", ""), record["name"]
+
+
+def _object(one: ObjectReport, earlier_results: Mapping[tuple[str, str, str], str]) -> dict[str, JsonValue]:
+    """Give one object's line. Its result is that of the last run that touched it."""
+    key = one.key
+    result = str(one.result) if one.result not in (None, Result.UNCHANGED) else ""
+    found: dict[str, JsonValue] = {
+        "kind": key.group_kind,
+        "namespace": key.namespace,
+        "name": key.name,
+        "sync": str(one.sync),
+        "health": str(one.health),
+        "result": result or earlier_results.get((key.group_kind, key.namespace, key.name), "") or str(one.result or ""),
+        "reason": one.reason or one.health_reason,
+    }
+    return {name: value for name, value in found.items() if value not in (None, "")}
+
+
+def _drift(report: PlacementReport, before: Earlier) -> list[JsonValue]:
+    """Say which fields somebody else changed. What was corrected stays until the placement moves again."""
+    found: list[JsonValue] = [
+        entry for one in sorted(report.objects, key=lambda one: one.key) for entry in _entries(one)
+    ]
+    if found or not is_observed(report):
+        return found or list(before.get("drift", ()))
+    applied = before.get("applied") or NOTHING
+    is_same = report.applied is not None and all(
+        applied.get(name) == value for name, value in shown_revision(report.applied).items()
+    )
+    return [one for one in before.get("drift", ()) if is_same and one["corrected"]]
+
+
+def _entries(one: ObjectReport) -> Iterator[dict[str, JsonValue]]:
+    corrected = one.sync is not SyncStatus.DRIFTED
+    for change in one.drift:
+        yield {
+            **_which(one),
+            "field": format_path(change.path),
+            "corrected": corrected,
+            **_values(one, change),
+            **_who(change),
+        }
+
+
+def _which(one: ObjectReport) -> dict[str, Any]:
+    key = one.key
+    return {"kind": key.group_kind, **({"namespace": key.namespace} if key.namespace else {}), "name": key.name}
+
+
+def _values(one: ObjectReport, change: FieldChange) -> dict[str, JsonValue]:
+    """Give the desired and the live value; one that is left out is a field that is not there, null is a null."""
+    pair = {"desired": shown(one.key, change.path, change.after), "live": shown(one.key, change.path, change.before)}
+    return {name: value for name, value in pair.items() if value is not ABSENT}
+
+
+def _who(change: FieldChange) -> dict[str, JsonValue]:
+    editor = change.editor
+    if editor is None:
+        return {}
+    found = {
+        "manager": editor.manager,
+        "operation": editor.operation,
+        "subresource": editor.subresource,
+        "time": shown_time(editor.time) if editor.time else "",
+    }
+    return {name: value for name, value in found.items() if value}

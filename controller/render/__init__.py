@@ -1,0 +1,22 @@
+"""Base and overlays of a placement into Manifests. Pure: no I/O but through the Trees it is given."""
+
+from controller.render.addressing import resolve, value_at
+from controller.render.kustomize import Order, build
+from controller.render.rendering import render
+from controller.render.request import RENDERER_VERSION, Read, Rendered, RenderRequest, overlay_paths
+from controller.render.trace import Setting, explain
+
+__all__ = [
+    "RENDERER_VERSION",
+    "Order",
+    "Read",
+    "RenderRequest",
+    "Rendered",
+    "Setting",
+    "build",
+    "explain",
+    "overlay_paths",
+    "render",
+    "resolve",
+    "value_at",
+]

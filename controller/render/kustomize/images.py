@@ -1,0 +1,97 @@
+"""Image names, tags and digests (api/filters/imagetag and api/internal/image at v0.18.0)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from controller.model import Stalled
+from controller.render.kustomize.configuration import Specs
+from controller.render.kustomize.names import set_plain
+from controller.render.kustomize.nodes import is_null, is_scalar, text_of
+from controller.render.kustomize.paths import visit
+from controller.render.kustomize.resource import Resource
+from controller.render.kustomize.selecting import compile_go
+
+_CONTAINERS: Final = ("containers", "initContainers")
+
+
+def set_image(items: Iterable[Resource], image: Mapping[str, Any], specs: Specs) -> None:
+    """Change an image wherever containers name it, at any depth of any kind but CustomResourceDefinition."""
+    pattern = _pattern(image["name"])
+
+    def set_one(container: Any, key: Any) -> None:
+        value = container[key]
+        if is_null(value):
+            return
+        if not is_scalar(value):
+            raise Stalled(f"{key}: a mapping or a list, where an image is wanted")
+        text = text_of(value)
+        if pattern.search(text):
+            set_plain(container, key, changed(text, image))
+
+    for one in items:
+        if one.kind == "CustomResourceDefinition":
+            continue
+        _walk(one.value, set_one)
+        for spec in specs:
+            visit(one.value, spec, one.gvk, set_one)
+
+
+@lru_cache(maxsize=256)
+def _pattern(name: str) -> re.Pattern[str]:
+    return compile_go(f"^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$")
+
+
+def _walk(value: Any, set_one: Any) -> None:
+    if value.__class__ is dict:
+        for key, one in value.items():
+            if one.__class__ is dict or one.__class__ is list:
+                _walk(one, set_one)
+                if key in _CONTAINERS and one.__class__ is list:
+                    _set_in(one, set_one)
+    elif value.__class__ is list:
+        for one in value:
+            if one.__class__ is dict or one.__class__ is list:
+                _walk(one, set_one)
+
+
+def _set_in(containers: list[Any], set_one: Any) -> None:
+    for one in containers:
+        if isinstance(one, dict):
+            if "image" in one:
+                set_one(one, "image")
+        elif not is_null(one):
+            raise Stalled("a container is no mapping")
+
+
+def changed(text: str, image: Mapping[str, Any]) -> str:
+    """Give an image's new reference: a new tag drops the digest and the other way round, unless both are given."""
+    name, tag, digest = split(text)
+    name = image["newName"] or name
+    if image["newTag"] and image["digest"]:
+        tag, digest = image["newTag"], image["digest"]
+    elif image["newTag"]:
+        tag, digest = image["newTag"], ""
+    elif image["digest"]:
+        tag, digest = "", image["digest"]
+    elif image["tagSuffix"]:
+        tag, digest = tag + image["tagSuffix"], ""
+    return name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+
+
+def split(text: str) -> tuple[str, str, str]:
+    """Split a reference into name, tag and digest; a port of the registry is no tag."""
+    slash = max(text.find("/"), 0)
+    search = text[slash:] if slash else text
+    at, colon = search.find("@"), search.find(":")
+    if at < 0 and colon < 0:
+        return text, "", ""
+    if at >= 0 and (colon < 0 or at < colon):
+        return text[: slash + at], "", text[slash + at :].removeprefix("@")
+    if at >= 0:
+        name, tag = text[: slash + colon], text[slash + colon : slash + at]
+        return name, tag.removeprefix(":"), text[slash + at :].removeprefix("@")
+    return text[: slash + colon], text[slash + colon :].removeprefix(":"), ""

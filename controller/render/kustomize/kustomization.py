@@ -1,0 +1,78 @@
+"""A kustomization file, read and checked (api/types/kustomization.go at v0.18.0)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from controller.model import EntryKind, Invalid, Position, Problem, Stalled
+from controller.render.kustomize.decoding import decode
+from controller.render.kustomize.fields import KUSTOMIZATION
+from controller.render.kustomize.loading import Loader
+from controller.render.plain import KUSTOMIZATION_NAMES, joined
+
+KIND: Final = "Kustomization"
+COMPONENT: Final = "Component"
+_VERSIONS: Final = {KIND: "kustomize.config.k8s.io/v1beta1", COMPONENT: "kustomize.config.k8s.io/v1alpha1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kustomization:
+    """The decoded fields, and the file that they stand in."""
+
+    fields: dict[str, Any]
+    path: str  # in the tree
+    name: str  # of the file
+
+    @property
+    def is_component(self) -> bool:
+        return bool(self.fields["kind"] == COMPONENT)
+
+
+def load_kustomization(loader: Loader) -> Kustomization:
+    """Read the one kustomization file of a directory. Raises Invalid for a wrong one, Stalled for none or several."""
+    kinds = {name: loader.tree.kind(joined(loader.root, name)) for name in KUSTOMIZATION_NAMES}
+    found = [name for name, kind in kinds.items() if kind is EntryKind.FILE]
+    if not found:
+        names = ", ".join(KUSTOMIZATION_NAMES)
+        raise Stalled(f"{loader.root or '.'}: there is no kustomization file ({names})")
+    if len(found) > 1:
+        raise Stalled(f"{loader.root or '.'}: several kustomization files ({', '.join(found)}). Keep one.")
+    place = loader.place(found[0])
+    value = loader.config(loader.tree.read(place), place)
+    try:
+        fields = _checked(value)
+    except Invalid:
+        raise
+    except Stalled as error:
+        raise Invalid([Problem(Position(place), str(error))]) from error
+    return Kustomization(fields, place, found[0])
+
+
+def _checked(value: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = decode(KUSTOMIZATION, value, strict=True)
+    if not isinstance(value, dict) or all(_is_unset(key, one) for key, one in value.items()):
+        raise Stalled("the kustomization is empty")
+    kind = fields["kind"] = fields["kind"] or KIND
+    if kind not in _VERSIONS:
+        raise Stalled(f"kind: {kind}, where {KIND} or {COMPONENT} is wanted")
+    version = fields["apiVersion"] = fields["apiVersion"] or _VERSIONS[kind]
+    if version != _VERSIONS[kind]:
+        raise Stalled(f"apiVersion: {version}, where a {kind} has {_VERSIONS[kind]}")
+    _refuse_helm(fields)
+    fields["resources"] = [*fields["resources"], *fields["bases"]]
+    fields["images"] = [*fields["images"], *fields["imageTags"]]
+    for args in (*fields["configMapGenerator"], *fields["secretGenerator"]):
+        if args["env"]:
+            args["envs"] = [*args["envs"], args["env"]]
+    return fields
+
+
+def _is_unset(key: str, value: Any) -> bool:
+    return key.lower() in {"apiversion", "kind"} or value is None or value == "" or value is False
+
+
+def _refuse_helm(fields: dict[str, Any]) -> None:
+    for name in ("helmCharts", "helmChartInflationGenerator"):
+        if fields[name]:
+            raise Stalled(f"{name}: kustomize's own Helm support is off. Make the chart a component of the application")

@@ -1,0 +1,236 @@
+"""One resource, with the names it has had (api/resource at v0.18.0).
+
+Kustomize keeps its notes about a resource in the resource's own annotations while it builds. So do we, since users
+can see it: a patch that adds an annotation works on a resource that has none when a prefix was added before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from controller.model import Origin
+from controller.render.kustomize.identity import DEFAULT, Gvk, ResId, cluster_scoped_kinds, gvk_of
+from controller.render.kustomize.nodes import (
+    MISSING,
+    copied,
+    is_absent,
+    is_empty,
+    set_field,
+    styled,
+    text_of,
+)
+
+_DOMAIN: Final = "internal.config.kubernetes.io"
+PREVIOUS_KINDS: Final = f"{_DOMAIN}/previousKinds"
+PREVIOUS_NAMES: Final = f"{_DOMAIN}/previousNames"
+PREVIOUS_NAMESPACES: Final = f"{_DOMAIN}/previousNamespaces"
+PREFIXES: Final = f"{_DOMAIN}/prefixes"
+SUFFIXES: Final = f"{_DOMAIN}/suffixes"
+REFERRED_BY: Final = f"{_DOMAIN}/refBy"
+BEHAVIOR: Final = f"{_DOMAIN}/generatorBehavior"
+NEEDS_HASH: Final = f"{_DOMAIN}/needsHashSuffix"
+ALLOW_NAME_CHANGE: Final = f"{_DOMAIN}/allowNameChange"
+ALLOW_KIND_CHANGE: Final = f"{_DOMAIN}/allowKindChange"
+ORIGIN: Final = "config.kubernetes.io/origin"
+TRANSFORMATIONS: Final = "alpha.config.kubernetes.io/transformations"
+BUILD_ANNOTATIONS: Final = (
+    PREVIOUS_KINDS, PREVIOUS_NAMES, PREFIXES, SUFFIXES, PREVIOUS_NAMESPACES, ALLOW_NAME_CHANGE, ALLOW_KIND_CHANGE,
+    REFERRED_BY, BEHAVIOR, NEEDS_HASH,
+    f"{_DOMAIN}/path", f"{_DOMAIN}/index", f"{_DOMAIN}/seqindent", f"{_DOMAIN}/id",
+    f"{_DOMAIN}/annotations-migration-resource-id",
+    "config.kubernetes.io/path", "config.kubernetes.io/index", "config.k8s.io/id",
+)  # fmt: skip
+ENABLED: Final = "enabled"
+
+
+class Resource:
+    """An object and, beside it, where it came from and which vars read it."""
+
+    __slots__ = ("index", "item", "refvars", "source", "value")
+
+    def __init__(self, value: dict[str, Any], source: Origin | None = None, *, index: int = -1, item: int = -1) -> None:
+        self.value = value
+        self.source = source
+        self.index = index  # of its document in the source's file
+        self.item = item
+        self.refvars: list[str] = []
+
+    def copy(self) -> Resource:
+        made = Resource(copied(self.value), self.source, index=self.index, item=self.item)
+        made.refvars = list(self.refvars)
+        return made
+
+    @property
+    def kind(self) -> str:
+        return text_of(self.value.get("kind", MISSING))
+
+    @property
+    def api_version(self) -> str:
+        return text_of(self.value.get("apiVersion", MISSING))
+
+    @property
+    def gvk(self) -> Gvk:
+        return gvk_of(self.api_version, self.kind)
+
+    @property
+    def name(self) -> str:
+        return self._meta_text("name")
+
+    @property
+    def namespace(self) -> str:
+        return self._meta_text("namespace")
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.value
+
+    def _meta_text(self, field: str) -> str:
+        metadata = self.value.get("metadata")
+        if not isinstance(metadata, dict):
+            return ""
+        value = metadata.get(field, MISSING)
+        if value.__class__ is str:
+            return value
+        return "" if is_empty(value) else text_of(value)
+
+    @property
+    def id(self) -> ResId:
+        """Give the id that the resource has now."""
+        api_version, kind = self.api_version, self.kind
+        is_cluster_scoped = (api_version, kind) in cluster_scoped_kinds()
+        return ResId(gvk_of(api_version, kind), self.name, self.namespace, is_cluster_scoped)
+
+    @property
+    def previous_ids(self) -> list[ResId]:
+        """List the ids that the resource had, the oldest first."""
+        annotations = self._raw_annotations()
+        names = annotations.get(PREVIOUS_NAMES, MISSING)
+        if names is MISSING:
+            return []
+        group, version, _ = self.gvk
+        parts = zip(
+            text_of(names).split(","),
+            text_of(annotations.get(PREVIOUS_NAMESPACES, MISSING)).split(","),
+            text_of(annotations.get(PREVIOUS_KINDS, MISSING)).split(","),
+            strict=False,
+        )
+        return [ResId(Gvk(group, version, kind), name, namespace) for name, namespace, kind in parts]
+
+    @property
+    def original_id(self) -> ResId:
+        previous = self.previous_ids
+        return previous[0] if previous else self.id
+
+    @property
+    def ids(self) -> list[ResId]:
+        return [*self.previous_ids, self.id]
+
+    def store_previous_id(self) -> None:
+        now = self.id
+        self.append_note(PREVIOUS_NAMES, now.name)
+        self.append_note(PREVIOUS_NAMESPACES, now.effective_namespace)
+        self.append_note(PREVIOUS_KINDS, now.gvk.kind)
+
+    def _raw_annotations(self) -> dict[str, Any]:
+        metadata = self.value.get("metadata")
+        annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+        return annotations if isinstance(annotations, dict) else {}
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        return {key: text_of(value) for key, value in self._raw_annotations().items()}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        metadata = self.value.get("metadata")
+        labels = metadata.get("labels") if isinstance(metadata, dict) else None
+        return {key: text_of(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+
+    def set_annotations(self, values: dict[str, str]) -> None:
+        self._set_texts("annotations", values)
+
+    def set_labels(self, values: dict[str, str]) -> None:
+        self._set_texts("labels", values)
+
+    def _set_texts(self, field: str, values: dict[str, str]) -> None:
+        metadata = self.metadata()
+        metadata.pop(field, None)
+        if values:
+            metadata[field] = {key: styled(values[key]) for key in sorted(values)}
+
+    def metadata(self) -> dict[str, Any]:
+        """Give the metadata, made where there is none."""
+        metadata = self.value.get("metadata")
+        if not isinstance(metadata, dict):
+            metadata = self.value["metadata"] = {}
+        return metadata
+
+    def notes(self, annotation: str) -> list[str]:
+        """List what is noted under one annotation."""
+        value = self._raw_annotations().get(annotation, MISSING)
+        return [] if value is MISSING else text_of(value).split(",")
+
+    def append_note(self, annotation: str, text: str) -> None:
+        if not text:
+            return
+        metadata = self.metadata()
+        annotations = metadata.get("annotations")
+        if not isinstance(annotations, dict):
+            annotations = metadata["annotations"] = {}
+        old = annotations.get(annotation, MISSING)
+        annotations[annotation] = text if old is MISSING else f"{text_of(old)},{text}"
+
+    def is_enabled(self, annotation: str) -> bool:
+        return text_of(self._raw_annotations().get(annotation, MISSING)) == ENABLED
+
+    def enable(self, annotation: str) -> None:
+        self.set_annotations({**self.annotations, annotation: ENABLED})
+
+    def set_name(self, name: str) -> None:
+        set_field(self.metadata(), "name", name)
+
+    def set_namespace(self, namespace: str) -> None:
+        if namespace:
+            set_field(self.metadata(), "namespace", namespace)
+        elif isinstance(self.value.get("metadata"), dict):
+            self.value["metadata"].pop("namespace", None)
+
+    def set_kind(self, kind: str) -> None:
+        set_field(self.value, "kind", kind)
+
+    def set_gvk(self, gvk: Gvk) -> None:
+        set_field(self.value, "kind", gvk.kind)
+        set_field(self.value, "apiVersion", gvk.api_version)
+
+    def take_metadata_from(self, other: Resource) -> None:
+        """Merge labels and annotations over another's, and take its name and namespace."""
+        self.set_labels({**other.labels, **self.labels})
+        mine, theirs = self.annotations, other.annotations
+        merged = {**theirs, **mine}
+        for note in BUILD_ANNOTATIONS:
+            if note in theirs:
+                merged[note] = theirs[note]
+            else:
+                merged.pop(note, None)
+        if NEEDS_HASH not in mine:
+            merged.pop(NEEDS_HASH, None)
+        self.set_annotations(merged)
+        self.set_name(other.name)
+        self.set_namespace(other.namespace)
+        self.refvars = list(other.refvars)
+
+    def remove_build_annotations(self) -> None:
+        annotations = self.annotations
+        if annotations:
+            self.set_annotations({key: value for key, value in annotations.items() if key not in BUILD_ANNOTATIONS})
+
+    def texts_of(self, field: str) -> dict[str, str]:
+        """Give a map of text such as `data`."""
+        value = self.value.get(field, MISSING)
+        if not isinstance(value, dict):
+            return {}
+        return {key: "" if is_absent(one) else text_of(one) for key, one in value.items()}
+
+
+def effective(namespace: str) -> str:
+    return namespace or DEFAULT

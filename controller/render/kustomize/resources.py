@@ -1,0 +1,144 @@
+"""The resources of a build, in the order in which they were added, found by id (api/resmap at v0.18.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from controller.model import Stalled
+from controller.render.kustomize.identity import Gvk, ResId
+from controller.render.kustomize.resource import BEHAVIOR, NEEDS_HASH, ORIGIN, Resource
+from controller.render.kustomize.selecting import Selector
+
+Key = tuple[Gvk, str, str]
+
+
+class Resources:
+    """A list of resources in which no two have the same id.
+
+    The index is made when it is first asked for, and dropped by whatever may change an id.
+    """
+
+    def __init__(self, items: Iterable[Resource] = ()) -> None:
+        self.items: list[Resource] = []
+        self.has_empty = False  # did a patch delete one: it is dropped at the transform's end
+        self._now: dict[Key, list[Resource]] | None = None
+        self._ever: dict[Key, list[Resource]] | None = None
+        self.extend(items)
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(list(self.items))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def ids_changed(self) -> None:
+        """Say that names, kinds or namespaces may have changed."""
+        self._now = self._ever = None
+
+    def by_id(self, wanted: ResId) -> list[Resource]:
+        """Find what has this id now."""
+        if self._now is None:
+            self._now = {}
+            for one in self.items:
+                self._now.setdefault(one.id.key, []).append(one)
+        return self._now.get(wanted.key, [])
+
+    def by_any_id(self, wanted: ResId) -> list[Resource]:
+        """Find what has or had this id."""
+        if self._ever is None:
+            self._ever = {}
+            for one in self.items:
+                for key in {each.key for each in one.ids}:
+                    self._ever.setdefault(key, []).append(one)
+        return self._ever.get(wanted.key, [])
+
+    def one_by_any_id(self, wanted: ResId) -> Resource:
+        found = self.by_any_id(wanted)
+        if len(found) != 1:
+            what = "no resource has" if not found else f"{len(found)} resources have"
+            raise Stalled(f"{what} the id {wanted} that a patch names")
+        return found[0]
+
+    def append(self, one: Resource) -> None:
+        wanted = one.id
+        taken = self.by_id(wanted)
+        if taken:
+            raise Stalled(f"{_at(one)}{wanted} is there already{_also_at(taken[0])}: two resources can't have one id")
+        self.items.append(one)
+        assert self._now is not None  # noqa: S101  by_id has made it
+        self._now.setdefault(wanted.key, []).append(one)
+        if self._ever is not None:
+            for key in {each.key for each in one.ids}:
+                self._ever.setdefault(key, []).append(one)
+
+    def extend(self, others: Iterable[Resource]) -> None:
+        for one in others:
+            self.append(one)
+
+    def replace_all(self, items: list[Resource]) -> None:
+        self.items = items
+        self.ids_changed()
+
+    def drop_empty(self) -> None:
+        if self.has_empty:
+            self.has_empty = False
+            self.replace_all([one for one in self.items if not one.is_empty])
+
+    def select(self, selector: Selector) -> list[Resource]:
+        matches = selector.compiled()
+        return [one for one in self.items if matches(one)]
+
+    def filtered(self, accepts: Callable[[ResId], bool]) -> list[Resource]:
+        return [one for one in self.items if any(accepts(each) for each in one.ids)]
+
+    def absorb(self, others: Iterable[Resource]) -> None:
+        """Add generated resources, each by its behavior: create, replace or merge."""
+        for one in others:
+            self._absorb(one)
+
+    def _absorb(self, one: Resource) -> None:
+        wanted = one.id
+        found = self.by_any_id(wanted)
+        behavior = one.annotations.get(BEHAVIOR, "")
+        if not found:
+            if behavior in {"merge", "replace"}:
+                raise Stalled(f"{_at(one)}there is no {wanted} to {behavior} with. Use behavior: create")
+            self.append(one)
+            return
+        if len(found) > 1:
+            raise Stalled(f"{_at(one)}{len(found)} resources could be merged with {wanted}")
+        old = found[0]
+        if behavior == "replace":
+            one.take_metadata_from(old)
+        elif behavior == "merge":
+            _merge_data(one, old)
+        else:
+            raise Stalled(f"{_at(one)}{wanted} is there already{_also_at(old)}. Use behavior: merge or replace")
+        if one.id.key != old.id.key:
+            raise Stalled(f"{_at(one)}{wanted} can't take the place of {old.id}")
+        self.items[self.items.index(old)] = one
+        self.ids_changed()
+
+
+def _merge_data(one: Resource, old: Resource) -> None:
+    origin = old.annotations.get(ORIGIN)
+    one.take_metadata_from(old)
+    for field in ("data", "binaryData"):
+        merged = {**old.texts_of(field), **one.texts_of(field)}
+        one.value.pop(field, None)
+        if merged:
+            one.value[field] = {key: merged[key] for key in sorted(merged)}
+    if origin is not None:
+        one.set_annotations({**one.annotations, ORIGIN: origin})
+
+
+def needs_hash(one: Resource) -> bool:
+    return one.is_enabled(NEEDS_HASH)
+
+
+def _at(one: Resource) -> str:
+    return f"{one.source}: " if one.source is not None else ""
+
+
+def _also_at(one: Resource) -> str:
+    return f", from {one.source}" if one.source is not None else ""

@@ -1,0 +1,330 @@
+"""One kustomization after another, the inner ones first (api/internal/target/kusttarget.go at v0.18.0).
+
+resources, configurations, generators, components, transforms in a fixed order, validators, vars; and only once, at
+the very end: hashes, name references, vars, local-config, order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from controller.model import Invalid, Position, Problem, Stalled
+from controller.model import Origin as Source
+from controller.render.kustomize.configuration import (
+    EMPTY,
+    Configuration,
+    configuration_of,
+    default_configuration,
+)
+from controller.render.kustomize.crds import configuration_of_definitions
+from controller.render.kustomize.generators import generate, merge_options
+from controller.render.kustomize.identity import known_kinds
+from controller.render.kustomize.images import set_image
+from controller.render.kustomize.kustomization import Kustomization, load_kustomization
+from controller.render.kustomize.loading import Loader
+from controller.render.kustomize.metadata import label_specs, set_texts
+from controller.render.kustomize.name_references import fix_references
+from controller.render.kustomize.names import add_hash, add_prefix, add_suffix
+from controller.render.kustomize.namespaces import set_namespace
+from controller.render.kustomize.nodes import to_json
+from controller.render.kustomize.origins import Origin, add_transformation, note_origin, origin_from, set_origin
+from controller.render.kustomize.patches import apply_json6902, apply_named, apply_patch, load_patch
+from controller.render.kustomize.plugins import load_generator, load_transformer, named_patches
+from controller.render.kustomize.replacements import load_replacements, replace
+from controller.render.kustomize.replicas import set_replicas
+from controller.render.kustomize.resource import Resource
+from controller.render.kustomize.resources import Resources, needs_hash
+from controller.render.kustomize.variables import Variables, add_variables, note_variables, resolve_variables
+from controller.render.merge_keys import MergeTable
+
+LOCAL_CONFIG = "config.kubernetes.io/local-config"
+_VALIDATED_BY = "validated-by"
+
+
+@dataclass(slots=True)
+class Accumulated:
+    """What has come together so far: resources, the fields to change, and vars."""
+
+    items: Resources = field(default_factory=Resources)
+    configuration: Configuration = EMPTY
+    variables: Variables = field(default_factory=dict)
+
+    def merge(self, other: Accumulated) -> None:
+        self.items.extend(other.items)
+        self.configuration = self.configuration.merged(other.configuration)
+        add_variables(self.variables, list(other.variables.values()))
+
+
+@dataclass(slots=True)
+class Build:
+    """What all kustomizations of one build share."""
+
+    table: MergeTable
+    records_origins: bool = False
+    has_unknown_kinds: bool = False  # was a kind met that is not Kubernetes' own
+    has_merged: bool = False  # was a patch merged: kustomize has parsed its built-in schema then
+    warnings: list[Problem] = field(default_factory=list)
+    set_schema: Callable[[Build, Loader, Kustomization], MergeTable | None] = lambda *_: None
+
+
+class Target:
+    """One kustomization of a build."""
+
+    def __init__(self, build: Build, loader: Loader, kustomization: Kustomization, origin: Origin) -> None:
+        self._build = build
+        self._loader = loader
+        self._kustomization = kustomization
+        self._fields = kustomization.fields
+        self._origin = origin
+        self._place = kustomization.path
+
+    def accumulate(self, into: Accumulated) -> None:
+        """Do everything that this kustomization says, on what a component's parent has gathered or on nothing."""
+        self._add_resources(into, self._fields["resources"])
+        with self._errors():
+            into.configuration = into.configuration.merged(self._configuration())
+        self._generate(into)
+        for path in self._fields["components"]:
+            self._add_directory(into, path, is_component=True)
+        for kind, transform in self._transforms(into):
+            with self._errors():
+                transform()
+            into.items.drop_empty()
+            if kind and self._build.records_origins:
+                add_transformation(into.items, self._origin.configured(self._kustomization.name, kind))
+        self._run_plugins(into, self._fields["transformers"])
+        self._validate(into)
+        with self._errors():
+            note_variables(into.items, self._fields["vars"])
+            add_variables(into.variables, self._fields["vars"])
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Name this kustomization's file in what goes wrong without a place of its own."""
+        try:
+            yield
+        except Invalid:
+            raise
+        except Stalled as error:
+            raise Invalid([Problem(Position(self._place), str(error))]) from error
+
+    def _add_resources(self, into: Accumulated, paths: list[str]) -> None:
+        for path in paths:
+            if not self._loader.is_file(path):
+                self._add_directory(into, path, is_component=False)
+                continue
+            with self._errors():
+                found = self._loader.resources(path)
+                if self._build.records_origins:
+                    note_origin(found, self._origin.below(path))
+                into.items.extend(found)
+                known = known_kinds()
+                if any((one.api_version, one.kind) not in known for one in found):
+                    self._build.has_unknown_kinds = True
+
+    def _add_directory(self, into: Accumulated, path: str, *, is_component: bool) -> None:
+        with self._errors():
+            loader = self._loader.below(path)
+            add_directory(self._build, into, loader, self._origin.below(path), is_component=is_component)
+
+    def _configuration(self) -> Configuration:
+        found = default_configuration()
+        for path in self._fields["configurations"]:
+            place = self._loader.place(path)
+            found = found.merged(configuration_of(self._loader.config(self._loader.tree.read(place), place)))
+        for path in self._fields["crds"]:
+            place = self._loader.place(path)
+            definitions = self._loader.config(self._loader.tree.read(place), place)
+            found = found.merged(configuration_of_definitions(definitions))
+        return found
+
+    def _generate(self, into: Accumulated) -> None:
+        tree = self._loader.tree
+        source = Source(tree.repository, self._place, 1, tree.commit)
+        for field_name, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
+            for args in self._fields[field_name]:
+                with self._errors():
+                    options = merge_options(args["options"], self._fields["generatorOptions"])
+                    made = generate(self._loader, kind, args, options, source)
+                    if self._build.records_origins:
+                        set_origin([made], self._origin.configured(self._kustomization.name, f"{kind}Generator"))
+                    into.items.absorb([made])
+        for config in self._plugin_configs(self._fields["generators"]):
+            with self._errors():
+                made = load_generator(self._loader, config)
+                if self._build.records_origins:
+                    set_origin([made], origin_from(config))
+                into.items.absorb([made])
+
+    def _plugin_configs(self, entries: list[str]) -> Resources:
+        """Read the configurations of plug-ins: as text, from files, or from kustomizations that make them."""
+        found = Accumulated()
+        paths = []
+        for entry in entries:
+            try:
+                inline = self._loader.parse_inline(entry, self._place)
+            except Stalled:
+                paths.append(entry)
+                continue
+            if self._build.records_origins:
+                set_origin(inline, self._origin.below(self._kustomization.name))
+            found.items.extend(inline)
+        self._add_resources(found, paths)
+        return found.items
+
+    def _transforms(self, into: Accumulated) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Give the transforms of the kustomization's own fields, in kustomize's order."""
+        fields, items, configuration = self._fields, into.items, into.configuration
+        yield from self._patches(items)
+        if fields["namespace"]:
+            yield (
+                "NamespaceTransformer",
+                lambda: set_namespace(items, fields["namespace"], configuration.of("namespace")),
+            )
+        if fields["namePrefix"]:
+            yield "PrefixTransformer", lambda: add_prefix(items, fields["namePrefix"], configuration.of("namePrefix"))
+            yield "", items.ids_changed
+        if fields["nameSuffix"]:
+            yield "SuffixTransformer", lambda: add_suffix(items, fields["nameSuffix"], configuration.of("nameSuffix"))
+            yield "", items.ids_changed
+        yield from self._metadata(items, configuration)
+        for config in fields["patchesJson6902"]:
+            yield (
+                "PatchJson6902Transformer",
+                lambda config=config: apply_json6902(  # type: ignore[misc]
+                    items, self._loader, config, self._place
+                ),
+            )
+        for replica in fields["replicas"]:
+            yield (
+                "ReplicaCountTransformer",
+                lambda replica=replica: set_replicas(  # type: ignore[misc]
+                    items, replica, configuration.of("replicas")
+                ),
+            )
+        for image in fields["images"]:
+            yield (
+                "ImageTagTransformer",
+                lambda image=image: set_image(  # type: ignore[misc]
+                    items, image, configuration.of("images")
+                ),
+            )
+        if fields["replacements"]:
+            yield (
+                "ReplacementTransformer",
+                lambda: replace(items, load_replacements(self._loader, fields["replacements"])),
+            )
+
+    def _patches(self, items: Resources) -> Iterator[tuple[str, Callable[[], None]]]:
+        table = self._build.table
+        if self._fields["patchesStrategicMerge"] or self._fields["patches"]:
+            self._build.has_merged = True
+        if self._fields["patchesStrategicMerge"]:
+            with self._errors():
+                named = [
+                    one
+                    for entry in self._fields["patchesStrategicMerge"]
+                    for one in named_patches(self._loader, entry, self._place)
+                ]
+                if not named:
+                    raise Stalled("patchesStrategicMerge: the patch is empty")
+            yield "PatchStrategicMergeTransformer", lambda: apply_named(items, named, table)
+        with self._errors():
+            patches = [load_patch(self._loader, config, self._place) for config in self._fields["patches"]]
+        for patch in patches:
+            yield "PatchTransformer", lambda patch=patch: self._warn(apply_patch(items, patch, table))  # type: ignore[misc]
+
+    def _metadata(self, items: Resources, configuration: Configuration) -> Iterator[tuple[str, Callable[[], None]]]:
+        fields = self._fields
+        for label in fields["labels"]:
+            with self._errors():
+                specs = label_specs(label, configuration)
+            yield (
+                "LabelTransformer",
+                lambda label=label, specs=specs: set_texts(  # type: ignore[misc]
+                    items, label["pairs"], specs
+                ),
+            )
+        if fields["labels"] or fields["commonLabels"]:
+            yield "LabelTransformer", lambda: set_texts(items, fields["commonLabels"], configuration.of("commonLabels"))
+        if fields["commonAnnotations"]:
+            yield (
+                "AnnotationsTransformer",
+                lambda: set_texts(items, fields["commonAnnotations"], configuration.of("commonAnnotations")),
+            )
+
+    def _run_plugins(self, into: Accumulated, entries: list[str]) -> None:
+        configs = list(self._plugin_configs(entries))
+        with self._errors():
+            transforms = [load_transformer(self._loader, one, self._build.table, self._place) for one in configs]
+        for one, transform in zip(configs, transforms, strict=True):
+            with self._errors():
+                transform(into.items)
+            into.items.drop_empty()
+            origin = origin_from(one) if self._build.records_origins else None
+            if origin is not None:
+                add_transformation(into.items, origin)
+
+    def _validate(self, into: Accumulated) -> None:
+        """Run validators: transformers that may change nothing but a label that says so."""
+        for one in self._plugin_configs(self._fields["validators"]):
+            with self._errors():
+                transform = load_transformer(self._loader, one, self._build.table, self._place)
+                before = [to_json(each.value) for each in into.items]
+                transform(into.items)
+                after = [_without_mark(each) for each in into.items]
+                if before != after:
+                    raise Stalled(f"validators: {one.kind} {one.name} changed resources, which a validator may not")
+
+    def _warn(self, texts: list[str]) -> None:
+        self._build.warnings.extend(Problem(Position(self._place), text) for text in texts)
+
+
+def _without_mark(one: Resource) -> object:
+    copy = one.copy()
+    labels = copy.labels
+    if _VALIDATED_BY in labels:
+        copy.set_labels({key: text for key, text in labels.items() if key != _VALIDATED_BY})
+    return to_json(copy.value)
+
+
+def add_directory(build: Build, into: Accumulated, loader: Loader, origin: Origin, *, is_component: bool) -> None:
+    """Add a kustomization, or let a component work on what is there. Raises Stalled for one in the other's place."""
+    kustomization = load_kustomization(loader)
+    schema = build.set_schema(build, loader, kustomization)
+    if schema is not None:
+        build.table = schema
+    if is_component is not kustomization.is_component:
+        wanted, field_name = ("Component", "components") if is_component else ("Kustomization", "resources")
+        raise Stalled(f"{kustomization.path}: a {kustomization.fields['kind']}, where {field_name} wants a {wanted}")
+    target = Target(build, loader, kustomization, origin)
+    if is_component:
+        target.accumulate(into)
+        return
+    inner = Accumulated()
+    target.accumulate(inner)
+    into.merge(inner)
+
+
+def finish_build(gathered: Accumulated, place: str) -> None:
+    """Do what is done once: hashes, name references, vars, and dropping what is local configuration."""
+    items = gathered.items
+    try:
+        for one in items:
+            if needs_hash(one):
+                add_hash(one)
+        items.ids_changed()
+        fix_references(items, gathered.configuration.references)
+        resolve_variables(items, gathered.variables, gathered.configuration.of("varReference"))
+    except Invalid:
+        raise
+    except Stalled as error:
+        raise Invalid([Problem(Position(place), str(error))]) from error
+    items.replace_all([one for one in items if not _is_local(one)])
+
+
+def _is_local(one: Resource) -> bool:
+    mark = one.annotations.get(LOCAL_CONFIG)
+    return mark is not None and mark != "false"

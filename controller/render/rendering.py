@@ -1,0 +1,98 @@
+"""The door's work: base and overlays of one placement into its desired state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controller.documents import Dialect, Positions, canonical, digest_of, read_with_positions
+from controller.model import Desired, Digest, EntryKind, FieldPath, Invalid, JsonValue, Manifest, Position, Problem
+from controller.render.applications import expand
+from controller.render.finishing import finish
+from controller.render.parameters import Substitution
+from controller.render.plain import holds_kustomization, manifest_files, read_plain
+from controller.render.request import RENDERER_VERSION, Draft, Read, Rendered, RenderRequest
+from controller.render.tracking import TrackedTree
+
+
+def render(request: RenderRequest) -> Rendered:
+    """Render one placement. Pure: the same request gives the same bytes.
+
+    Raises Invalid with every problem found, each with its file and line; Stalled for what can't be rendered at all.
+    """
+    application = TrackedTree(request.application)
+    platform = TrackedTree(request.platform)
+    parameters = Substitution(request.parameters)
+    overlays = tuple(path for path in request.overlays if holds_kustomization(platform, path))
+    drafts, warnings = _drafts(request, application, platform, overlays, parameters)
+    trees = {application.repository: application, platform.repository: platform}
+    drafts, told = expand(
+        drafts,
+        namespace=request.namespace,
+        platform=platform,
+        place=lambda draft, field: _locate(trees[draft.origin.repository], draft, field),
+    )
+    finished = finish(
+        drafts,
+        namespace=request.namespace,
+        cluster_scoped=request.cluster_scoped,
+        locate=lambda draft, field: _locate(trees[draft.origin.repository], draft, field),
+    )
+    reads = tuple(sorted({*application.reads(), *platform.reads()}))
+    desired = Desired(
+        request.placement,
+        request.revision,
+        finished.manifests,
+        _digest_of_manifests(finished.manifests),
+        digest_of(canonical(_inputs(request, overlays, reads))),
+    )
+    return Rendered(desired=desired, reads=reads, warnings=(*warnings, *told, *finished.warnings))
+
+
+def _drafts(
+    request: RenderRequest,
+    application: TrackedTree,
+    platform: TrackedTree,
+    overlays: tuple[str, ...],
+    parameters: Substitution,
+) -> tuple[list[Draft], tuple[Problem, ...]]:
+    is_directory = application.kind(request.path) is EntryKind.DIRECTORY
+    if not overlays and not (is_directory and holds_kustomization(application, request.path)):
+        files = list(manifest_files(application, request.path))
+        if all(application.kind(path) is EntryKind.FILE for path in files):
+            return read_plain(application, files, parameters), ()
+    from controller.render.kustomize import drafts_of  # noqa: PLC0415  a plain tree needs none of it
+
+    return drafts_of(application, request.path, platform, overlays, parameters)
+
+
+def _locate(tree: TrackedTree, draft: Draft, field: tuple[str | int, ...]) -> Position:
+    """Find a field in the draft's own document; the document's line where it is not written there."""
+    here = Position(draft.origin.path, draft.origin.line)
+    if draft.index < 0:
+        return here
+    try:
+        positions: Positions = read_with_positions(tree.read(here.path), path=here.path, dialect=Dialect.KUBERNETES)
+    except Invalid:  # what only kustomize's dialect reads
+        return here
+    path: FieldPath = ("items", draft.item, *field) if draft.item >= 0 else field
+    return positions.position(draft.index, path) if positions.has(draft.index, path) else here
+
+
+def _digest_of_manifests(manifests: Iterable[Manifest]) -> Digest:
+    ordered = sorted(manifests, key=lambda one: (one.key, one.digest))
+    return digest_of(
+        canonical([[one.key.group, one.key.kind, one.key.namespace, one.key.name, one.digest] for one in ordered])
+    )
+
+
+def _inputs(request: RenderRequest, overlays: tuple[str, ...], reads: tuple[Read, ...]) -> dict[str, JsonValue]:
+    """Everything that goes in, and no commit: a commit that touches none of it changes no input."""
+    return {
+        "renderer": RENDERER_VERSION,
+        "path": request.path,
+        "overlays": list(overlays),
+        "namespace": request.namespace,
+        "parameters": {name: [type(value).__name__, value] for name, value in request.parameters.items()},
+        "cluster_scoped": [*sorted(request.cluster_scoped)],
+        "reads": [[one.repository, one.path, one.digest] for one in reads],
+    }

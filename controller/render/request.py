@@ -1,0 +1,78 @@
+"""What a render takes and what it gives: plain values that cross to a worker process and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from controller.model import (
+    Desired,
+    Origin,
+    PlacementRef,
+    Problem,
+    RepositoryName,
+    Revision,
+    Tree,
+)
+
+RENDERER_VERSION: Final = "1"  # part of every Desired's inputs: raise it when the same input gives other bytes
+
+Parameter = str | int | bool | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderRequest:
+    """One placement to render: the trees at their commits, and everything else that goes in.
+
+    `overlays` are directories of the platform tree, each used only where it holds a kustomization file.
+    `cluster_scoped` names custom kinds that have no namespace, as `Kind.group`; a CRD of the same render says so too.
+    """
+
+    placement: PlacementRef
+    revision: Revision
+    application: Tree
+    path: str
+    platform: Tree
+    overlays: tuple[str, ...] = ()
+    namespace: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    cluster_scoped: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Read:
+    """Something that a render read (`digest` is the tree's), or looked for and did not find (`digest` is "")."""
+
+    repository: RepositoryName
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What came of a render. When none of `reads` moved, rendering again gives the same."""
+
+    desired: Desired
+    reads: tuple[Read, ...]
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(slots=True)
+class Draft:
+    """An object on its way to a Manifest, with the place of its document."""
+
+    value: dict[str, Any]
+    origin: Origin
+    index: int = -1  # of its document in the file; -1: it has no document of its own, such as a generated ConfigMap
+    item: int = -1  # its place in the `items` of a List
+
+
+def overlay_paths(placement: PlacementRef) -> tuple[str, ...]:
+    """Name the three directories of the platform tree that may change this placement, from wide to narrow."""
+    environment = f"overlays/{placement.environment}"
+    return (
+        environment,
+        f"{environment}/{placement.application}",
+        f"{environment}/{placement.application}/{placement.target}",
+    )

@@ -1,0 +1,207 @@
+"""Where a value comes from, found by asking: edit a place, render again, and see whether the field follows.
+
+A field's value is looked for in every file that the render read: whole, or in parts where transforms compose it (an
+image's tag, a name's prefix). Each place is edited by itself in memory and the placement rendered anew; the places
+that move the field are its origins. So the answer is right by construction, whatever dialect and transforms lie
+between, and ordinary renders pay nothing for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from controller.documents import Dialect, read_with_positions
+from controller.model import (
+    CommitId,
+    EntryKind,
+    FieldPath,
+    Invalid,
+    JsonValue,
+    Manifest,
+    Missing,
+    ObjectKey,
+    Origin,
+    RepositoryName,
+    Stalled,
+    Tree,
+    format_path,
+)
+from controller.render.addressing import value_at
+from controller.render.rendering import render
+from controller.render.request import Rendered, RenderRequest
+
+MAX_TRIALS: Final = 200
+_PART: Final = re.compile(r"[A-Za-z0-9_.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A place that a field's value comes from; an `overridden` one would decide if those before it were not there."""
+
+    origin: Origin
+    column: int
+    text: str  # what stands there and ends up in the field
+    overridden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    tree: Tree
+    path: str
+    start: int  # in characters
+    text: str
+
+
+def explain(request: RenderRequest, key: ObjectKey, field: FieldPath) -> tuple[Setting, ...]:
+    """Say which places set a field of one object: those that move it, then the base's own that they override.
+
+    Raises Stalled where the render has no such object or field, and what `render` raises.
+    """
+    rendered = render(request)
+    manifest = _manifest(rendered, key)
+    value = _value(manifest, field)
+    trials = 0
+    found: list[Setting] = []
+    for number, needle in enumerate(_needles(value)):
+        if number == 1 and found:
+            break  # the value stands somewhere whole: its parts say no more
+        for place in _places(request, rendered, needle, manifest.origin):
+            trials += 1
+            if trials <= MAX_TRIALS and _moves(request, place, key, field, value):
+                found.append(_setting(place))
+    own = _own_place(request, manifest, field)
+    if own is not None and all((own.origin, own.column) != (one.origin, one.column) for one in found):
+        found.append(replace(own, overridden=bool(found)))
+    return tuple(found)
+
+
+def _manifest(rendered: Rendered, key: ObjectKey) -> Manifest:
+    for one in rendered.desired.manifests:
+        if one.key == key:
+            return one
+    raise Stalled(f"{key}: no such object is rendered for {rendered.desired.placement}")
+
+
+def _value(manifest: Manifest, field: FieldPath) -> JsonValue:
+    value = value_at(json.loads(manifest.body), field)
+    if isinstance(value, Missing) or value is None:
+        raise Stalled(f"{manifest.key}: there is no field {format_path(field)}")
+    return value
+
+
+def _needles(value: JsonValue) -> Iterator[str]:
+    """Say what to look for: the value as it is written, then its parts, the longest first."""
+    if isinstance(value, dict | list) or value == "":
+        return
+    if isinstance(value, bool):
+        yield "true" if value else "false"
+        return
+    text = str(value)
+    line = max(text.split("\n"), key=len).strip()
+    yield line
+    if isinstance(value, str) and "\n" not in text:
+        yield from sorted(set(_PART.findall(text)) - {line}, key=len, reverse=True)
+
+
+def _places(request: RenderRequest, rendered: Rendered, needle: str, origin: Origin) -> Iterator[_Place]:
+    """Find a text in all files that were read: overlays first, for they decide, then the object's own file."""
+    trees = {request.application.repository: request.application, request.platform.repository: request.platform}
+    files = [one for one in rendered.reads if one.digest and trees[one.repository].kind(one.path) is EntryKind.FILE]
+    files.sort(key=lambda one: (one.repository != request.platform.repository, one.path == origin.path, one.path))
+    pattern = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(needle)}(?![A-Za-z0-9_])")
+    for file in files:
+        tree = trees[file.repository]
+        text = tree.read(file.path).decode(errors="replace")
+        for hit in pattern.finditer(text):
+            yield _Place(tree, file.path, hit.start(), needle)
+
+
+def _moves(request: RenderRequest, place: _Place, key: ObjectKey, field: FieldPath, value: JsonValue) -> bool:
+    """Edit one place and tell whether the field has what is written there then.
+
+    What can't be rendered any more, or under another name, is no origin of the value.
+    """
+    edited = _Edited(place.tree, place.path, _edited(place))
+    changed = replace(
+        request,
+        application=edited if place.tree is request.application else request.application,
+        platform=edited if place.tree is request.platform else request.platform,
+    )
+    try:
+        now = _value(_manifest(render(changed), key), field)
+    except (Invalid, Stalled):
+        return False
+    wanted = _other(place.text)
+    return now != value and (wanted in now if isinstance(now, str) else json.dumps(now) == wanted)
+
+
+def _edited(place: _Place) -> bytes:
+    text = place.tree.read(place.path).decode(errors="replace")
+    end = place.start + len(place.text)
+    return f"{text[: place.start]}{_other(place.text)}{text[end:]}".encode()
+
+
+def _other(text: str) -> str:
+    """Make another value of the same type, of the same alphabet."""
+    if text in {"true", "false"}:
+        return "false" if text == "true" else "true"
+    if re.fullmatch(r"-?[0-9]+", text):
+        return str(int(text) + 1)
+    return f"{text}x"
+
+
+def _setting(place: _Place) -> Setting:
+    before = place.tree.read(place.path).decode(errors="replace")[: place.start]
+    line = before.count("\n") + 1
+    column = place.start - (before.rfind("\n") + 1) + 1
+    return Setting(Origin(place.tree.repository, place.path, line, place.tree.commit), column, place.text)
+
+
+def _own_place(request: RenderRequest, manifest: Manifest, field: FieldPath) -> Setting | None:
+    """Find the field in the object's own document, where it is written there."""
+    origin = manifest.origin
+    tree = request.platform if origin.repository == request.platform.repository else request.application
+    try:
+        positions = read_with_positions(tree.read(origin.path), path=origin.path, dialect=Dialect.KUBERNETES)
+    except (Invalid, KeyError):
+        return None
+    for document in positions.documents:
+        if document.line == origin.line and positions.has(document.index, field):
+            place = positions.position(document.index, field)
+            return Setting(replace(origin, line=place.line), place.column, "")
+    return None
+
+
+class _Edited:
+    """A Tree in which one file is another."""
+
+    def __init__(self, tree: Tree, path: str, data: bytes) -> None:
+        self._tree, self._path, self._data = tree, path, data
+
+    @property
+    def repository(self) -> RepositoryName:
+        return self._tree.repository
+
+    @property
+    def commit(self) -> CommitId:
+        return self._tree.commit
+
+    def kind(self, path: str) -> EntryKind:
+        return self._tree.kind(path)
+
+    def read(self, path: str) -> bytes:
+        is_edited = path == self._path or self._tree.real_path(path) == self._tree.real_path(self._path)
+        return self._data if is_edited else self._tree.read(path)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        return self._tree.names(path)
+
+    def real_path(self, path: str) -> str:
+        return self._tree.real_path(path)
+
+    def digest(self, path: str) -> str:
+        return "edited" if path == self._path else self._tree.digest(path)

@@ -1,0 +1,56 @@
+"""A Tree that notes what is read from it, and what was looked for and is not there."""
+
+from __future__ import annotations
+
+from controller.model import CommitId, EntryKind, RepositoryName, Stalled, Tree
+from controller.render.request import Read
+
+
+class TrackedTree:
+    """A Tree of one render. Directories that are only passed through leave no note: their files do."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._noted: dict[str, str] = {}
+        self._kinds: dict[str, EntryKind] = {}
+
+    @property
+    def repository(self) -> RepositoryName:
+        return self._tree.repository
+
+    @property
+    def commit(self) -> CommitId:
+        return self._tree.commit
+
+    def kind(self, path: str) -> EntryKind:
+        known = self._kinds.get(path)
+        if known is None:
+            known = self._kinds[path] = self._tree.kind(path)
+            if known is EntryKind.ABSENT:
+                self._noted[path] = ""
+        return known
+
+    def read(self, path: str) -> bytes:
+        self._note(path)
+        try:
+            return self._tree.read(path)
+        except KeyError as error:
+            raise Stalled(f"{path}: there is no such file in {self._tree.repository}") from error
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Give the names in a directory. The whole directory is noted: a new file in it is a change."""
+        self._note(path)
+        return self._tree.names(path)
+
+    def real_path(self, path: str) -> str:
+        return self._tree.real_path(path)
+
+    def digest(self, path: str) -> str:
+        return self._tree.digest(path)
+
+    def reads(self) -> tuple[Read, ...]:
+        return tuple(sorted(Read(self.repository, path, digest) for path, digest in self._noted.items()))
+
+    def _note(self, path: str) -> None:
+        if path not in self._noted:
+            self._noted[path] = self._tree.digest(path)

@@ -1,0 +1,143 @@
+"""One child process from start to end: own session, bare environment, deadline, capped output.
+
+Children are asked first (SIGINT: git and terraform clean up their locks on it) and killed after a grace. Signals go to
+the whole process group, so that nothing a child started outlives it. Whatever ends the wait (the deadline, a cancelled
+task, too much output) ends the child too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from controller.model import Stalled, Transient
+
+CHUNK_BYTES = 1 << 16
+
+
+class Overdue(Transient):
+    """A child process was stopped at its deadline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """How a child ended. `returncode` is negative for a signal; what it means is the caller's to say."""
+
+    program: str
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+
+    @property
+    def error_text(self) -> str:
+        """What it said on stderr, for people."""
+        return self.stderr.decode(errors="replace").strip()
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    deadline_seconds: float,
+    stdin: bytes = b"",
+    grace_seconds: float = 5.0,
+    output_limit_bytes: int = 64 << 20,
+) -> Completed:
+    """Run a program to its end. `env` is its whole environment (see `bare_environment`).
+
+    Raises Overdue at the deadline, Stalled for a program that isn't installed or prints more than the limit.
+    """
+    started = time.monotonic()
+    process = await _start(argv, cwd=cwd, env=env)
+    try:
+        async with asyncio.timeout(deadline_seconds):
+            stdout, stderr = await _talk(process, stdin, output_limit_bytes)
+            returncode = await process.wait()
+    except BaseException as error:
+        await asyncio.shield(_end(process, grace_seconds))
+        if isinstance(error, TimeoutError):
+            raise Overdue(f"{argv[0]} took longer than {deadline_seconds:g} s and was stopped") from error
+        raise
+    seconds = time.monotonic() - started
+    return Completed(program=argv[0], returncode=returncode, stdout=stdout, stderr=stderr, seconds=seconds)
+
+
+async def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        if not cwd.is_dir():  # noqa: ASYNC240 - one stat, of a local folder
+            raise Transient(f"{cwd}: the folder that {argv[0]} should run in is gone") from error
+        raise Stalled(f"{argv[0]} can't be started ({error.strerror}): install it, or put it on PATH") from error
+    except OSError as error:
+        raise Transient(f"{argv[0]} can't be started: {error.strerror}") from error
+
+
+async def _talk(process: asyncio.subprocess.Process, stdin: bytes, limit: int) -> tuple[bytes, bytes]:
+    """Write and read at once: a pipe holds 64 KiB, so doing one after the other would hang."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_feed(cast("asyncio.StreamWriter", process.stdin), stdin))
+            stdout = group.create_task(_read(cast("asyncio.StreamReader", process.stdout), limit))
+            stderr = group.create_task(_read(cast("asyncio.StreamReader", process.stderr), limit))
+    except* _TooMuchError as errors:
+        raise Stalled(f"the program printed more than {limit} bytes and was stopped") from errors
+    return stdout.result(), stderr.result()
+
+
+class _TooMuchError(Exception):
+    """More output than anybody will read."""
+
+
+async def _feed(pipe: asyncio.StreamWriter, data: bytes) -> None:
+    # A child that ends without reading everything says why by its exit code.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        # One that has ended already has closed its end: uvloop raises RuntimeError at a write to that.
+        if data and not pipe.is_closing():
+            pipe.write(data)
+            await pipe.drain()
+    pipe.close()
+
+
+async def _read(pipe: asyncio.StreamReader, limit: int) -> bytes:
+    data = bytearray()
+    while chunk := await pipe.read(CHUNK_BYTES):
+        data += chunk
+        if len(data) > limit:
+            raise _TooMuchError
+    return bytes(data)
+
+
+async def _end(process: asyncio.subprocess.Process, grace_seconds: float) -> None:
+    """Leave nothing of the group behind: ask, wait, kill."""
+    if process.returncode is None:
+        _signal(process.pid, signal.SIGINT)
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await process.wait()
+        except TimeoutError:
+            pass
+    _signal(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)

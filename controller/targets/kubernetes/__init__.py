@@ -1,0 +1,8 @@
+"""Kubernetes clusters as targets: connection, cache, ownership, health; plan, apply, prune."""
+
+from controller.targets.kubernetes.cluster import Cluster
+from controller.targets.kubernetes.connection import Connection, Request, Response
+from controller.targets.kubernetes.credentials import Logins
+from controller.targets.kubernetes.opening import open_cluster
+
+__all__ = ["Cluster", "Connection", "Logins", "Request", "Response", "open_cluster"]

@@ -1,0 +1,400 @@
+"""The live state of one cluster's objects of ours, in memory: fed by one LIST and one WATCH per kind.
+
+The plot: the ConfigMaps with our label come first, for the parents among them name the kinds that have to be followed;
+each kind has a follower, a task that listens to `watching.follow` and hands what it hears to the `Store`, which says
+whose state moved. What reads the cache sends no request. A kind that can't be heard makes Unknown what may hold objects
+of it, and nothing else.
+
+Watches are opened at the version in which we applied: fields are owned in that version's terms. An object that was
+applied in another version than its kind is followed in brings a follower for that version too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import aclosing
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from controller.model import InstallationId, ObjectKey, PlacementRef, Stalled, Transient, Waiting
+from controller.runtime import Clock
+from controller.targets.kubernetes.connection import Connection, Request
+from controller.targets.kubernetes.discovery import Discovery, Resource
+from controller.targets.kubernetes.labels import installation_selector
+from controller.targets.kubernetes.members import Member, Parent
+from controller.targets.kubernetes.seeing import Sight, see, see_answer
+from controller.targets.kubernetes.store import Placements, Store
+from controller.targets.kubernetes.watching import (
+    Away,
+    Back,
+    Change,
+    Listed,
+    Page,
+    Seen,
+    Unseen,
+    Unserved,
+    follow,
+)
+
+__all__ = ["Cache", "Member", "Parent"]
+
+CONFIG_MAPS: Final = Resource("", "v1", "ConfigMap", "configmaps", namespaced=True)
+RETRY_SECONDS: Final = (1.0, 30.0)
+
+Place = tuple[str, str]  # group-kind and api version
+
+
+class _Follower:
+    """Where one kind stands."""
+
+    def __init__(self, resource: Resource, since: datetime) -> None:
+        self.resource = resource
+        self.seen: set[ObjectKey] = set()  # in the LIST that is in progress
+        self.is_listed = False
+        self.since = since  # of what `why` says
+        self.why = "it is being listed for the first time"  # "" while it is heard
+        self.is_new = True  # no answer of any kind has come yet
+        self.is_refused = False
+        self.settled = asyncio.Event()  # listed, or refused
+
+    def settle(self) -> None:
+        self.settled.set()
+
+
+class Cache:
+    """`async with Cache(…) as cache` follows the parents, and every kind that they name, until it is left.
+
+    `changed` is called, from the event loop, whenever what `members` or `parents` say of a placement moved, and for
+    each placement (that is here, or was asked for) once it can be told after a (re)connection.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        discovery: Discovery,
+        installation: InstallationId,
+        *,
+        clock: Clock,
+        changed: Callable[[PlacementRef], None],
+    ) -> None:
+        self._connection = connection
+        self._discovery = discovery
+        self._selector = installation_selector(installation)
+        self._clock = clock
+        self._changed = changed
+        self._store = Store(installation)
+        self._followers: dict[Place, _Follower] = {}
+        self._unserved: set[str] = set()  # group-kinds that parents name and that this cluster does not serve
+        self._finding: dict[str, str] = {}  # group-kinds whose resource is being looked up: why it is not found yet
+        self._verifying: set[str] = set()  # uids
+        self._asked: set[PlacementRef] = set()  # could not be told when they were asked for
+        self._tasks = asyncio.TaskGroup()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        self._follow(CONFIG_MAPS)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._running:
+            task.cancel()
+        await self._tasks.__aexit__(kind, error, traceback)
+
+    def members(self, placement: PlacementRef) -> tuple[Member, ...]:
+        """Give a placement's objects, sorted by key.
+
+        Raises Transient while any kind that its parent names has not been listed, or is away (without a parent: while
+        any kind that is followed is away): since when and why.
+        """
+        silence = self._silence(placement)
+        if silence:
+            self._asked.add(placement)
+            raise Transient(silence)
+        return self._store.members(placement)
+
+    def parent(self, placement: PlacementRef) -> Parent | None:
+        """Give a placement's parent. Raises Transient while the parents can't be told."""
+        self._require_parents()
+        return self._store.parent(placement)
+
+    def parents(self) -> tuple[Parent, ...]:
+        """Give the ApplySet parents of this installation. Raises Transient while they can't be told."""
+        self._require_parents()
+        return self._store.parents()
+
+    async def ensure(self, resources: Iterable[Resource], *, deadline_seconds: float = 30.0) -> None:
+        """Follow these kinds, and return when each has been listed: before the first object of them is written.
+
+        Raises Transient when one could not be listed in time, Stalled when we may not.
+        """
+        followers = [self._follow(one) for one in resources]
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                for follower in followers:
+                    await follower.settled.wait()
+        except TimeoutError as error:
+            late = next(one for one in followers if not one.settled.is_set())
+            raise Transient(self._say(late)) from error
+        for follower in followers:
+            if follower.is_refused:
+                raise Stalled(f"{self._say(follower)}. Allow list and watch of {follower.resource.group_kind}.")
+
+    def note_applied(self, live: bytes) -> Member:
+        """Take the server's answer to an apply of ours: what later events are compared with, and what is read at once.
+
+        The object must carry our owner annotation; raises ValueError otherwise.
+        """
+        member, woken = self._store.applied(see_answer(live))
+        self._wake(woken)
+        return member
+
+    def note_clean(self, member: Member) -> None:
+        """Take a planner's word that this state of the object is as we applied it.
+
+        Found from the object alone (`ownership.is_as_applied`) or by a dry run that changed nothing. Ignored when
+        the object has moved since `member` was read.
+        """
+        self._store.clean(member)
+
+    def note_deleted(self, key: ObjectKey, uid: str) -> None:
+        """Take the server's answer that our delete is done (the object is gone, not merely terminating)."""
+        self._store.deleted(key, uid)
+
+    # What can be told
+
+    def _require_parents(self) -> None:
+        follower = self._followers[_place(CONFIG_MAPS)]
+        if follower.why:
+            raise Transient(self._say(follower))
+
+    def _silence(self, placement: PlacementRef) -> str:
+        """Say why a placement can't be told, "" when it can."""
+        parents = self._followers[_place(CONFIG_MAPS)]
+        if parents.why:
+            return self._say(parents)
+        parent = self._store.parent(placement)
+        wanted = None if parent is None else frozenset(parent.group_kinds)
+        for follower in self._followers.values():
+            # Without a parent nothing says that there is anything of this kind; that somebody else brings the kind in
+            # just now makes us know no less than before.
+            is_asked = not follower.is_new if wanted is None else follower.resource.group_kind in wanted
+            if follower.why and is_asked:
+                return self._say(follower)
+        for group_kind, why in self._finding.items():
+            if wanted is None or group_kind in wanted:
+                return f"{self._connection.name}: {group_kind} can't be observed: {why}"
+        return ""
+
+    def _say(self, follower: _Follower) -> str:
+        since = follower.since.isoformat(timespec="seconds")
+        return (
+            f"{self._connection.name}: {follower.resource.group_kind} can't be observed since {since}: {follower.why}"
+        )
+
+    def _wake(self, placements: Iterable[PlacementRef]) -> None:
+        for placement in placements:
+            self._changed(placement)
+
+    def _wake_told(self, placements: Placements) -> None:
+        """Wake those of the placements, and of the ones that were asked for, that can be told now."""
+        told = {one for one in placements | self._asked if not self._silence(one)}
+        self._asked -= told
+        self._wake(sorted(told))
+
+    # Followers
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._tasks.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def _follow(self, resource: Resource) -> _Follower:
+        follower = self._followers.get(_place(resource))
+        if follower is None:
+            follower = self._followers[_place(resource)] = _Follower(resource, self._clock.now())
+            self._unserved.discard(resource.group_kind)
+            self._spawn(self._listen(follower))
+        return follower
+
+    async def _listen(self, follower: _Follower) -> None:
+        """Hear a kind until the cluster does not serve it any more."""
+        while True:
+            try:
+                async with aclosing(follow(self._connection, follower.resource, self._selector)) as changes:
+                    async for change in changes:
+                        self._hear(follower, change)
+            except Transient as error:  # what it was shown can't be read
+                self._hear(follower, Away(str(error), is_refused=False))
+                await self._clock.sleep(RETRY_SECONDS[1])
+            else:
+                if await self._is_unserved(follower):
+                    break
+        del self._followers[_place(follower.resource)]
+        self._unserved.add(follower.resource.group_kind)
+        self._end_list(follower, set())
+        follower.settle()
+        self._wake_told(self._store.placements_with(follower.resource.group_kind))
+
+    def _hear(self, follower: _Follower, change: Change) -> None:
+        match change:
+            case Page(objects, is_first):
+                if is_first:
+                    follower.seen.clear()
+                for one in objects:
+                    sight = self._see(follower, one)
+                    follower.seen.add(sight.key)
+                    self._take(follower, sight, is_quiet=not follower.is_listed)
+            case Seen(one):
+                self._take(follower, self._see(follower, one), is_quiet=False)
+            case Unseen(one):
+                sight = self._see(follower, one)
+                if not self._store.is_mourned(sight.uid):
+                    self._doubt(follower.resource, sight.key, sight.uid)
+            case Listed():
+                self._end_list(follower, follower.seen)
+                self._store.end_mourning(follower.resource.group_kind)
+                self._heard(follower)
+            case Back():
+                self._heard(follower)
+            case Away(why, is_refused):
+                follower.why, follower.is_refused, follower.since = why, is_refused, self._clock.now()
+                follower.is_new = False
+                if is_refused:
+                    follower.settle()
+                self._wake(sorted(self._touched(follower)))
+            case Unserved():
+                pass
+
+    def _heard(self, follower: _Follower) -> None:
+        follower.why, follower.is_refused, follower.is_listed, follower.is_new = "", False, True, False
+        follower.seen = set()
+        follower.settle()
+        self._wake_told(self._touched(follower))
+
+    def _touched(self, follower: _Follower) -> Placements:
+        """Name the placements that a kind's silence makes Unknown: all of them if it hides the parents."""
+        if follower.resource == CONFIG_MAPS:
+            return self._store.placements()
+        return self._store.placements_with(follower.resource.group_kind)
+
+    async def _is_unserved(self, follower: _Follower) -> bool:
+        """Ask discovery whether a kind that answered 404 is really gone; wait while it can't tell."""
+        resource, pause = follower.resource, RETRY_SECONDS[0]
+        while True:
+            try:
+                await self._discovery.refresh()
+                await self._discovery.resource(resource.api_version, resource.kind)
+            except (Waiting, Stalled):
+                return True
+            except Transient as error:
+                self._hear(follower, Away(str(error), is_refused=False))
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, RETRY_SECONDS[1])
+            else:
+                await self._clock.sleep(pause)
+                return False
+
+    def _see(self, follower: _Follower, raw: msgspec.Raw) -> Sight:
+        one = follower.resource
+        return see(raw, group=one.group, kind=one.kind, api_version=one.api_version)
+
+    def _take(self, follower: _Follower, sight: Sight, *, is_quiet: bool) -> None:
+        """Take an object as it is shown, unless the follower of the version it was applied in tells it."""
+        resource = follower.resource
+        if sight.applied_as and sight.applied_as != resource.api_version and not sight.parent_id:
+            place = (resource.group_kind, sight.applied_as)
+            other = self._followers.get(place)
+            if other is not None and other.is_listed:
+                return
+            if other is None:
+                self._spawn(self._follow_version(sight.applied_as, resource.kind))
+        woken = self._store.take(sight)
+        parent = self._store.parent(sight.owner.placement) if sight.parent_id and sight.owner else None
+        if parent is not None:
+            self._follow_named(parent)
+        if not is_quiet:
+            self._wake(sorted(woken))
+
+    async def _follow_version(self, api_version: str, kind: str) -> None:
+        try:
+            resource = await self._discovery.resource(api_version, kind)
+        except (Waiting, Stalled, Transient):
+            return  # not served any more: what the other version shows is all there is
+        self._follow(resource)
+
+    def _follow_named(self, parent: Parent) -> None:
+        """Follow every kind that a parent names and nobody follows yet."""
+        followed = {group_kind for group_kind, _ in self._followers}
+        for group_kind in sorted(set(parent.group_kinds) - followed - self._unserved - set(self._finding)):
+            self._finding[group_kind] = "its resource is being looked up"
+            self._spawn(self._follow_group_kind(group_kind))
+
+    async def _follow_group_kind(self, group_kind: str) -> None:
+        kind, _, group = group_kind.partition(".")
+        pause = RETRY_SECONDS[0]
+        while True:
+            try:
+                resource = await self._discovery.group_kind(group, kind)
+            except Transient as error:
+                self._finding[group_kind] = str(error)
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, RETRY_SECONDS[1])
+            except (Waiting, Stalled):
+                self._unserved.add(group_kind)  # where a kind is not served, there are no objects of it
+                break
+            else:
+                self._follow(resource)
+                break
+        del self._finding[group_kind]
+        self._wake_told(self._store.placements_with(group_kind))
+
+    # What vanished
+
+    def _end_list(self, follower: _Follower, seen: set[ObjectKey]) -> None:
+        resource = follower.resource
+        known = tuple(self._store.known(resource.group_kind, resource.api_version))
+        for key, uid in known:
+            if key not in seen:
+                self._doubt(resource, key, uid)
+
+    def _doubt(self, resource: Resource, key: ObjectKey, uid: str) -> None:
+        """Look once whether an object is gone or only lost its label: both look the same to a watch."""
+        if uid in self._verifying or not self._store.holds(key, uid):
+            return
+        self._verifying.add(uid)
+        self._spawn(self._verify(resource, key, uid))
+
+    async def _verify(self, resource: Resource, key: ObjectKey, uid: str) -> None:
+        sight = await self._look(resource, key)
+        self._verifying.discard(uid)
+        if sight is None or sight.uid != uid:
+            self._wake(self._store.forget(key, uid))
+        else:
+            self._wake(sorted(self._store.take(sight)))
+
+    async def _look(self, resource: Resource, key: ObjectKey) -> Sight | None:
+        """GET an object; None when it is not there. While nobody answers it counts as it was."""
+        pause = RETRY_SECONDS[0]
+        while True:
+            try:
+                answer = await self._connection.send(Request("GET", resource.path(key.namespace, key.name)))
+                if answer.status == 404:
+                    return None
+                if answer.status == 200:
+                    return see_answer(answer.body)
+                pause = max(pause, answer.retry_after_seconds)
+            except (Transient, Stalled):
+                pass  # the follower of its kind tells of that, and `members` with it
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, RETRY_SECONDS[1])
+
+
+def _place(resource: Resource) -> Place:
+    return (resource.group_kind, resource.api_version)

@@ -1,0 +1,220 @@
+"""One Kubernetes cluster as a target: what the engine sees of this package."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Final, Self
+
+from controller.model import (
+    Application,
+    Applied,
+    ConvergeError,
+    Desired,
+    Digest,
+    EnvironmentName,
+    Health,
+    InstallationId,
+    KubernetesTarget,
+    LiveObject,
+    ObjectKey,
+    Observation,
+    Permitted,
+    PlacementRef,
+    Plan,
+    Secret,
+    Transient,
+)
+from controller.runtime import Clock
+from controller.targets.kubernetes.applying import Applier
+from controller.targets.kubernetes.cache import CONFIG_MAPS, Cache, Member
+from controller.targets.kubernetes.connection import Connection
+from controller.targets.kubernetes.credentials import LoginSource
+from controller.targets.kubernetes.discovery import Discovery
+from controller.targets.kubernetes.identity import Identity
+from controller.targets.kubernetes.inventory import EMPTY, Inventories, Inventory
+from controller.targets.kubernetes.lease import Lease, my_identity
+from controller.targets.kubernetes.planning import Planner
+from controller.targets.kubernetes.waiting import Changes
+
+FINISHED: Final = frozenset({"Complete", "Failed"})  # conditions of a Job that runs no more
+
+
+class Cluster:
+    """`async with Cluster(…) as cluster` follows the cluster until it is left; implements `targets.Target`.
+
+    `plan_key` keys the hashes of secret values in plans (rule 9); `known_uid` is what the cluster was called before.
+    """
+
+    def __init__(
+        self,
+        spec: KubernetesTarget,
+        environment: EnvironmentName,
+        installation: InstallationId,
+        *,
+        source: LoginSource,
+        plan_key: Secret,
+        clock: Clock,
+        changed: Callable[[PlacementRef], None],
+        known_uid: str = "",
+    ) -> None:
+        name = f"{environment}/{spec.name}"
+        self._identity = Identity(name, known_uid)
+        self._connection = Connection(name, self._identity.watching(source))
+        self._discovery = Discovery(self._connection)
+        self._changed = changed
+        self._changes = Changes()
+        self._cache = Cache(self._connection, self._discovery, installation, clock=clock, changed=self._moved)
+        self._inventories = Inventories(self._connection, self._cache, installation)
+        self._lease = Lease(self._connection, installation, name, clock=clock, identity=my_identity())
+        self._planner = Planner(
+            self._connection,
+            self._discovery,
+            self._cache,
+            self._inventories,
+            installation=installation,
+            plan_key=plan_key,
+        )
+        self._applier = Applier(
+            self._planner, self._discovery, self._cache, self._inventories, self._lease, self._changes
+        )
+        self._stack = AsyncExitStack()
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: dict[PlacementRef, dict[str, Digest]] = {}  # Jobs that ended, to be written down
+        self._recording: set[PlacementRef] = set()  # whose are being written down
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._connection)
+        await self._stack.enter_async_context(self._cache)
+        await self._stack.enter_async_context(self._group)
+        self._start(self._lease.run())
+        self._stack.callback(self._end_tasks)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, traceback)
+
+    @property
+    def uid(self) -> str:
+        """The uid of `kube-system`: what this cluster is known by; "" until it was asked, or when we may not ask."""
+        return self._identity.uid
+
+    async def observe(self, placement: PlacementRef) -> Observation:
+        """Tell what lives there, from memory. Previous versions of generated objects are not spoken of."""
+        await self._identity.verify(self._connection)
+        members = self._cache.members(placement)
+        inventory = self._inventories.inventory(placement)
+        return Observation(
+            placement=placement,
+            applied=inventory.revision,
+            applied_digest=inventory.digest,
+            objects=(
+                *(_live(one) for one in members if str(one.key) not in inventory.kept),
+                *_finished_jobs(inventory, members),
+            ),
+            has_loose_ends=inventory.has_loose_ends(one.key for one in members),
+        )
+
+    async def plan(self, desired: Desired, application: Application) -> Plan:
+        """Say what a sync would do; only what changed or is suspect costs a request."""
+        await self._identity.verify(self._connection)
+        return await self._planner.plan(desired, application)
+
+    async def apply(self, plan: Permitted, application: Application, *, superseded: asyncio.Event) -> Applied:
+        """Write exactly what was permitted, holding the target's Lease."""
+        if not self._lease.is_valid:
+            self._identity.doubt()
+        await self._identity.verify(self._connection)
+        return await self._applier.apply(plan, application, superseded=superseded)
+
+    async def placements(self) -> tuple[PlacementRef, ...]:
+        """Name the placements that have a parent here."""
+        await self._identity.verify(self._connection)
+        await self._cache.ensure([CONFIG_MAPS])
+        return tuple(sorted(one.placement for one in self._cache.parents()))
+
+    def _moved(self, placement: PlacementRef) -> None:
+        self._changes.notify(placement)
+        jobs = self._unrecorded_jobs(placement)
+        if jobs:
+            self._ended[placement] = self._ended.get(placement, {}) | jobs
+        if placement in self._ended and placement not in self._recording:
+            self._recording.add(placement)
+            self._start(self._record_jobs(placement))
+        self._changed(placement)
+
+    def _unrecorded_jobs(self, placement: PlacementRef) -> dict[str, Digest]:
+        """Find the Jobs that ended and that the parent does not know of: their TTL may take them away at any time."""
+        try:
+            jobs = [one for one in self._cache.members(placement) if one.key.kind == "Job" and _has_ended(one)]
+            stored = self._inventories.stored(placement) if jobs else None
+        except Transient:
+            return {}
+        if stored is None:
+            return {}
+        ended = {str(one.key): one.digest for one in jobs if one.digest is not None}
+        return {key: digest for key, digest in ended.items() if stored.inventory.finished.get(key) != digest}
+
+    async def _record_jobs(self, placement: PlacementRef) -> None:
+        """Write down which Jobs ended, as they were seen: they may be gone by now. What fails waits for an event."""
+        jobs: dict[str, Digest] = {}
+        try:
+            async with self._lease.held():
+                while jobs := self._ended.pop(placement, {}):
+                    await self._inventories.update(placement, _with_jobs(jobs))
+        except ConvergeError:
+            self._ended[placement] = jobs | self._ended.get(placement, {})
+        finally:
+            self._recording.discard(placement)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+
+def _with_jobs(jobs: dict[str, Digest]) -> Callable[[Inventory], Inventory]:
+    def change(inventory: Inventory) -> Inventory:
+        if inventory == EMPTY:  # the parent has gone, and the application with it
+            return inventory
+        return replace(inventory, finished={**inventory.finished, **jobs})
+
+    return change
+
+
+def _has_ended(job: Member) -> bool:
+    conditions = (job.live().get("status") or {}).get("conditions") or ()
+    return any(one.get("type") in FINISHED and one.get("status") == "True" for one in conditions)
+
+
+def _live(member: Member) -> LiveObject:
+    return LiveObject(
+        key=member.key,
+        uid=member.uid,
+        digest=member.digest,
+        health=member.health,
+        health_reason=member.health_reason,
+        is_suspect=member.is_suspect,
+    )
+
+
+def _finished_jobs(inventory: Inventory, members: Iterable[Member]) -> list[LiveObject]:
+    """Give the Jobs that ran to their end and were taken away since: they are not missing."""
+    live = {str(one.key) for one in members}
+    found = []
+    for text, digest in sorted(inventory.finished.items()):
+        namespace, _, name = text.partition(" ")[2].partition("/")
+        if text not in live:
+            key = ObjectKey("batch", "Job", namespace, name)
+            found.append(LiveObject(key=key, uid="", digest=digest, health=Health.HEALTHY))
+    return found

@@ -1,0 +1,120 @@
+"""One cluster's API server: every request has an answer, a deadline or an error with a name."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from controller.model import Transient
+from controller.targets.kubernetes.credentials import LoginSource
+from controller.targets.kubernetes.exchange import JSON, Request, Response
+from controller.targets.kubernetes.line import Line
+
+__all__ = ["JSON", "Connection", "Request", "Response"]
+
+
+class Connection:
+    """An async context manager: `async with Connection(name, login_source) as connection`.
+
+    Any HTTP status is an answer; no answer raises Transient. An answer of 401 renews the login once.
+    """
+
+    def __init__(self, name: str, source: LoginSource) -> None:
+        self.name = name  # of the target, for messages
+        self._source = source
+        self._line: Line | None = None
+        self._retired: list[Line] = []
+        self._renewing = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        lines = [*self._retired, *([self._line] if self._line else [])]
+        self._line, self._retired = None, []
+        for line in lines:
+            await line.close()
+
+    async def send(self, request: Request, *, deadline_seconds: float = 30.0) -> Response:
+        """Ask, and wait for the answer. Raises Transient without one, Stalled when there is no way to log in.
+
+        429 and 503 that say when to come back (the server did nothing then) are asked again within the deadline.
+        """
+        until = asyncio.get_running_loop().time() + deadline_seconds
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._send(request, until)
+        except TimeoutError as error:
+            raise Transient(self._say(request, f"no answer within {deadline_seconds:g} s")) from error
+
+    async def watch(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """Give one JSON line per event until the server ends the stream; raises Transient when it is lost.
+
+        An empty line comes first, when the server has accepted the watch: an idle one is silent for long. An answer
+        that is no stream comes as the one ERROR event that it is, its Status holding the HTTP code.
+        """
+        line = await self._ready()
+        async with aclosing(line.watch(request)) as events:
+            try:
+                async for event in events:
+                    yield event
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                raise Transient(self._say(request, _reason(error))) from error
+
+    async def _send(self, request: Request, until: float) -> Response:
+        may_renew = True
+        while True:
+            line = await self._ready()
+            try:
+                response = await line.send(request)
+            except (aiohttp.ClientError, OSError) as error:
+                raise Transient(self._say(request, _reason(error))) from error
+            if response.status == 401 and may_renew:
+                may_renew = False
+                line.login_expires_at = 0.0
+                continue
+            wait = response.retry_after_seconds * random.uniform(1.0, 1.3)  # noqa: S311 - jitter
+            is_deferred = response.status in {429, 503} and wait
+            if not is_deferred or asyncio.get_running_loop().time() + wait > until:
+                return response
+            await asyncio.sleep(wait)
+
+    async def _ready(self) -> Line:
+        """Give a line with a login that holds, made or renewed when need be."""
+        line = self._line
+        if line is not None and line.holds():
+            return line
+        async with self._renewing:
+            if self._line is not line and self._line is not None:
+                return self._line  # another task renewed it meanwhile
+            login = await self._source()
+            if line is not None and line.login.tls == login.tls:
+                line.take(login)
+                return line
+            for old in self._retired:  # replaced at least one renewal ago: nothing in flight is that old
+                await old.close()
+            self._retired = [line] if line else []
+            self._line = Line(login)
+            return self._line
+
+    def _say(self, request: Request, why: str) -> str:
+        return f"{self.name}: {request.method} {request.path}: {why}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        # aiohttp's own error of this kind holds the reason inside
+        cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLCertVerificationError) else error
+        return f"the server's certificate is not trusted: {getattr(cause, 'verify_message', '') or cause}"
+    if isinstance(error, TimeoutError):
+        return "no connection or answer in time"
+    return str(error) or type(error).__name__

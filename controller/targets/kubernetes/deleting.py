@@ -1,0 +1,123 @@
+"""Deleting what git no longer says: in reverse order, each in exactly the state that was last seen of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from controller.model import ConvergeError, ObjectKey, ObjectPlan, Result, Stalled, Transient, Waiting
+from controller.targets.kubernetes.cache import Cache, Member
+from controller.targets.kubernetes.connection import Response
+from controller.targets.kubernetes.discovery import Discovery
+from controller.targets.kubernetes.errors import is_modified, refusal
+from controller.targets.kubernetes.judging import seen_body
+from controller.targets.kubernetes.labels import parent_key
+from controller.targets.kubernetes.lease import Lease
+from controller.targets.kubernetes.marking import is_ours
+from controller.targets.kubernetes.planning import Planner
+from controller.targets.kubernetes.requests import delete_request, get_request
+from controller.targets.kubernetes.running import Run
+from controller.targets.kubernetes.stages import pruning_order
+from controller.targets.kubernetes.waiting import Changes
+
+ATTEMPTS: Final = 10  # at an object that keeps changing, as one does while it rolls out
+
+
+class Deleter:
+    """Deletes objects of one cluster."""
+
+    def __init__(self, planner: Planner, discovery: Discovery, cache: Cache, lease: Lease, changes: Changes) -> None:
+        self._planner = planner
+        self._discovery = discovery
+        self._cache = cache
+        self._lease = lease
+        self._changes = changes
+
+    async def prune(self, run: Run) -> bool:
+        """Delete what the plan says, the parent excepted; True when that is done and its kinds may be forgotten."""
+        parent = parent_key(self._planner.installation, run.plan.placement)
+        is_last = any(one.key == parent for one in run.deletions)
+        members = [one for one in run.deletions if one.key != parent]
+        stages = pruning_order(members)
+        for index, stage in enumerate(stages):
+            if run.is_superseded():
+                return False
+            results = await asyncio.gather(*(self._delete_caught(run, one) for one in stage))
+            if not run.settle(stage, results):
+                return False
+            if index + 1 < len(stages) and not await self._is_gone(run, [one.key for one in stage]):
+                return False
+        if any(one.objection and one.manifest is None for one in run.plan.objects):
+            return not is_last  # what was held back still needs its parent
+        return not is_last or await self._is_gone(run, None)
+
+    async def _is_gone(self, run: Run, keys: Sequence[ObjectKey] | None) -> bool:
+        """Wait until deleted objects (None: all of the placement) have vanished; at the deadline say what holds it."""
+
+        def left() -> str:
+            members = self._cache.members(run.plan.placement)
+            return "; ".join(_still_there(one) for one in members if keys is None or one.key in keys)
+
+        text = await self._changes.until_met(
+            run.plan.placement,
+            left,
+            deadline_seconds=run.application.sync.health_seconds,
+            superseded=run.superseded,
+        )
+        if text:
+            run.failures.append(Waiting(f"is still there: {text}"))
+        return not text
+
+    async def _delete_caught(self, run: Run, one: ObjectPlan) -> Result | ConvergeError:
+        try:
+            return await self._delete(run, one)
+        except ConvergeError as error:
+            return error
+
+    async def _delete(self, run: Run, one: ObjectPlan) -> Result:
+        """Delete one object, in exactly the state that was last seen of it, while it says that it is ours."""
+        member = run.member(self._cache, one.key)
+        if member is None:
+            return Result.PRUNED  # it went by itself
+        resource = await self._discovery.resource(member.api_version, one.key.kind)
+        version = member.resource_version
+        if member.uid != one.uid:
+            raise Transient(f"{one.key}: it was deleted and made anew since the plan was made")
+        if not is_ours(run.marks, one.key, member.live()):
+            raise Stalled(f"{one.key}: somebody took our owner annotation from it. Delete it by hand, or put it back")
+        for _ in range(ATTEMPTS):
+            self._lease.check()
+            answer = await self._planner.send(delete_request(resource, one.key, one.uid, version))
+            if answer.status in {200, 202, 404}:
+                self._note_deleted(one, answer)
+                return Result.PRUNED
+            if not is_modified(answer):
+                raise refusal(answer, one.key)
+            answer = await self._planner.send(get_request(resource, one.key))
+            if answer.status == 404:
+                self._cache.note_deleted(one.key, one.uid)
+                return Result.PRUNED
+            if answer.status != 200:
+                raise refusal(answer, one.key)
+            seen = seen_body(answer.body, one.key, run.marks)
+            if seen.uid != one.uid or not seen.is_ours:
+                raise Transient(f"{one.key}: it is not ours any more: somebody replaced or took it meanwhile")
+            version = seen.resource_version
+        raise Transient(f"{one.key}: it keeps changing while we delete it")
+
+    def _note_deleted(self, one: ObjectPlan, answer: Response) -> None:
+        """Tell the cache when it is gone for good.
+
+        The server answers with a Status then, or (Services, ServiceAccounts, Pods…) with the object as it was last; one
+        that only terminates carries the time of its deletion.
+        """
+        if answer.status == 404 or "deletionTimestamp" not in orjson.loads(answer.body).get("metadata", {}):
+            self._cache.note_deleted(one.key, one.uid)
+
+
+def _still_there(member: Member) -> str:
+    finalizers = (member.live().get("metadata") or {}).get("finalizers") or ()
+    return f"{member.key}, held by {', '.join(finalizers)}" if finalizers else str(member.key)

@@ -1,0 +1,70 @@
+"""Which cluster a context points at: known by the uid of its `kube-system` namespace (rule 13).
+
+A context that suddenly points at another cluster would show nothing of ours, and everything would be made anew there.
+So whenever the server that we log in to changes, and before each burst of writes, the cluster is asked who it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import orjson
+
+from controller.model import ObjectKey, Stalled
+from controller.targets.kubernetes.connection import Connection, Request
+from controller.targets.kubernetes.credentials import Login, LoginSource
+from controller.targets.kubernetes.errors import refusal
+
+KUBE_SYSTEM: Final = ObjectKey("", "Namespace", "", "kube-system")
+
+
+class Identity:
+    """Who a target is. `known` is its uid, when somebody remembers it; else the first answer counts."""
+
+    def __init__(self, name: str, known: str = "") -> None:
+        self._name = name
+        self._server: tuple[object, ...] | None = None
+        self.uid = known
+        self.is_certain = False
+        self._asking = asyncio.Lock()
+
+    def watching(self, source: LoginSource) -> LoginSource:
+        """Give a source of logins that makes us doubt when the server behind it changes."""
+
+        async def login() -> Login:
+            found = await source()
+            server = (found.server, found.ca)
+            if server != self._server:
+                self.is_certain = False
+                self._server = server
+            return found
+
+        return login
+
+    def doubt(self) -> None:
+        self.is_certain = False
+
+    async def verify(self, connection: Connection) -> None:
+        """Ask the cluster who it is, unless we are certain. Raises Stalled when it is another one."""
+        if self.is_certain:
+            return
+        async with self._asking:  # who comes while it is asked takes that answer
+            if not self.is_certain:
+                await self._ask(connection)
+
+    async def _ask(self, connection: Connection) -> None:
+        response = await connection.send(Request("GET", "/api/v1/namespaces/kube-system"))
+        if response.status in {403, 404}:  # rights in single namespaces only: nobody can tell
+            self.is_certain = True
+            return
+        if response.status != 200:
+            raise refusal(response, KUBE_SYSTEM)
+        uid = str(orjson.loads(response.body)["metadata"]["uid"])
+        if self.uid and uid != self.uid:
+            raise Stalled(
+                f"{self._name}: this is another cluster than before (kube-system has uid {uid}, not {self.uid}). "
+                f"Point the context back, or give the new cluster a target of its own"
+            )
+        self.uid = uid
+        self.is_certain = True

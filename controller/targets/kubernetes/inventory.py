@@ -1,0 +1,295 @@
+"""What a placement has on a cluster: its ApplySet parent, a ConfigMap in `converge-system` (KEP-3659).
+
+The parent names group-kinds and namespaces before the first object of them is written, so that a crash between any two
+writes leaks nothing: whoever comes next knows where to look. It also keeps what no member can: the revision that was
+applied last, which objects were part of it, and the Jobs that ran to their end (whatever their TTL took away since).
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import orjson
+
+from controller.model import CommitId, Digest, InstallationId, ObjectKey, PlacementRef, Revision, Transient
+from controller.targets.kubernetes.cache import Cache
+from controller.targets.kubernetes.connection import JSON, Connection, Request
+from controller.targets.kubernetes.errors import is_missing_namespace, is_modified, read_status, refusal
+from controller.targets.kubernetes.labels import (
+    APPLYSET_GROUP_KINDS_ANNOTATION,
+    APPLYSET_ID_LABEL,
+    APPLYSET_NAMESPACES_ANNOTATION,
+    APPLYSET_TOOLING_ANNOTATION,
+    INSTALLATION_LABEL,
+    MANAGER,
+    OWNER_ANNOTATION,
+    SYSTEM_NAMESPACE,
+    TOOLING,
+    Owner,
+    applyset_id,
+    installation_hash,
+    parent_key,
+)
+
+REVISION_ANNOTATION: Final = "converge/revision"  # application and platform commit that were applied completely
+APPLIED_ANNOTATION: Final = "converge/applied-digest"  # the digest of that Desired
+OBJECTS_ANNOTATION: Final = "converge/objects"  # a hash per object of that Desired
+KEPT_ANNOTATION: Final = "converge/kept"  # previous versions of generated objects, kept for a rollback
+FINISHED_ANNOTATION: Final = "converge/finished-jobs"  # Jobs that ran to their end, with the digest they ran at
+ATTEMPTS: Final = 5
+
+BY_MANAGER: Final = ("fieldManager", MANAGER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What a parent says."""
+
+    group_kinds: frozenset[str] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+    revision: Revision | None = None
+    digest: Digest | None = None
+    objects: str = ""  # base64 of sorted four-byte hashes
+    kept: frozenset[str] = frozenset()  # object keys, as text
+    finished: Mapping[str, Digest] = field(default_factory=dict)  # by object key, as text
+
+    def covers(self, keys: Iterable[ObjectKey]) -> bool:
+        """Tell whether somebody who reads this parent would find all of these."""
+        return self.widened(keys) == self
+
+    def widened(self, keys: Iterable[ObjectKey]) -> Inventory:
+        """Add the group-kinds and namespaces of objects that are about to be written."""
+        found = tuple(keys)
+        return replace(
+            self,
+            group_kinds=self.group_kinds | {one.group_kind for one in found},
+            namespaces=self.namespaces | _other_namespaces(found),
+        )
+
+    def has_loose_ends(self, members: Iterable[ObjectKey]) -> bool:
+        """Tell whether it names kinds of which nothing is left: a run died between a deletion and saying so here."""
+        finished = {text.partition(" ")[0] for text in self.finished}
+        return not self.group_kinds <= {one.group_kind for one in members} | finished
+
+    def narrowed(self, keys: Iterable[ObjectKey]) -> Inventory:
+        """Name exactly the group-kinds and namespaces of these objects."""
+        return replace(self, group_kinds=frozenset(), namespaces=frozenset()).widened(keys)
+
+    def applied(self, revision: Revision, digest: Digest, keys: Iterable[ObjectKey]) -> Inventory:
+        """Say that a revision's objects are all written."""
+        return replace(self, revision=revision, digest=digest, objects=_hashes(keys))
+
+    def named(self, key: ObjectKey) -> bool:
+        """Tell whether the object was part of the revision that was applied last."""
+        wanted = _hash(key)
+        hashes = base64.b64decode(self.objects)
+        return any(hashes[index : index + 4] == wanted for index in range(0, len(hashes), 4))
+
+    def has_run(self, key: ObjectKey, digest: Digest) -> bool:
+        """Tell whether a Job of this content ran to its end already."""
+        return self.finished.get(str(key)) == digest
+
+
+EMPTY: Final = Inventory()
+
+
+def _other_namespaces(keys: Iterable[ObjectKey]) -> frozenset[str]:
+    """Give the namespaces beside the parent's own, which the convention leaves out."""
+    return frozenset(one.namespace for one in keys if one.namespace) - {SYSTEM_NAMESPACE}
+
+
+def _hash(key: ObjectKey) -> bytes:
+    return zlib.crc32(str(key).encode()).to_bytes(4, "big")
+
+
+def _hashes(keys: Iterable[ObjectKey]) -> str:
+    return base64.b64encode(b"".join(sorted(_hash(key) for key in keys))).decode()
+
+
+def read_inventory(live: Mapping[str, Any]) -> Inventory:
+    """Read a parent. What somebody spoiled by hand reads as if it were not there: it only costs a closer look."""
+    annotations = (live.get("metadata") or {}).get("annotations") or {}
+    commits = annotations.get(REVISION_ANNOTATION, "").split(" ")
+    return Inventory(
+        group_kinds=_names(annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")),
+        namespaces=_names(annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")),
+        revision=Revision(CommitId(commits[0]), CommitId(commits[1])) if len(commits) == 2 else None,
+        digest=Digest(annotations[APPLIED_ANNOTATION]) if annotations.get(APPLIED_ANNOTATION) else None,
+        objects=_base64(annotations.get(OBJECTS_ANNOTATION, "")),
+        kept=frozenset(str(one) for one in _json(annotations.get(KEPT_ANNOTATION, ""), list)),
+        finished={
+            str(key): Digest(str(digest))
+            for key, digest in _json(annotations.get(FINISHED_ANNOTATION, ""), dict).items()
+        },
+    )
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(one for one in text.split(",") if one)
+
+
+def _base64(text: str) -> str:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        return ""
+    return text
+
+
+def _json(text: str, kind: type[Any]) -> Any:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return kind()
+    return value if isinstance(value, kind) else kind()
+
+
+def parent_body(inventory: Inventory, installation: InstallationId, placement: PlacementRef) -> dict[str, Any]:
+    """Write a parent: the same inventory gives the same body."""
+    key = parent_key(installation, placement)
+    annotations = {
+        OWNER_ANNOTATION: Owner(installation, placement, key).annotation(),
+        APPLYSET_TOOLING_ANNOTATION: TOOLING,
+        APPLYSET_GROUP_KINDS_ANNOTATION: ",".join(sorted(inventory.group_kinds)),
+        APPLYSET_NAMESPACES_ANNOTATION: ",".join(sorted(inventory.namespaces)),
+    }
+    if inventory.revision is not None and inventory.digest is not None:
+        annotations[REVISION_ANNOTATION] = f"{inventory.revision.application} {inventory.revision.platform}"
+        annotations[APPLIED_ANNOTATION] = inventory.digest
+        annotations[OBJECTS_ANNOTATION] = inventory.objects
+    if inventory.kept:
+        annotations[KEPT_ANNOTATION] = orjson.dumps(sorted(inventory.kept)).decode()
+    if inventory.finished:
+        finished = orjson.dumps(dict(inventory.finished), option=orjson.OPT_SORT_KEYS)
+        annotations[FINISHED_ANNOTATION] = finished.decode()
+    labels = {INSTALLATION_LABEL: installation_hash(installation), APPLYSET_ID_LABEL: applyset_id(key)}
+    metadata = {"name": key.name, "namespace": key.namespace, "labels": labels, "annotations": annotations}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An inventory as the cluster holds it."""
+
+    inventory: Inventory
+    uid: str
+    resource_version: str
+
+
+class Inventories:
+    """The parents of one installation on one cluster: read from the cache, written by compare-and-swap.
+
+    What we wrote last is remembered until the cache has seen it, so that nobody reads an older state than he wrote.
+    """
+
+    def __init__(self, connection: Connection, cache: Cache, installation: InstallationId) -> None:
+        self._connection = connection
+        self._cache = cache
+        self._installation = installation
+        self._written: dict[PlacementRef, Stored] = {}
+
+    def stored(self, placement: PlacementRef) -> Stored | None:
+        """Give a placement's inventory; None when it has no parent. Raises Transient while the cache can't tell."""
+        seen = self._cache.parent(placement)
+        written = self._written.get(placement)
+        if written is not None and (seen is None or _is_older(seen.resource_version, written.resource_version)):
+            return written
+        self._written.pop(placement, None)
+        if seen is None:
+            return None
+        return Stored(read_inventory(seen.live()), seen.uid, seen.resource_version)
+
+    def inventory(self, placement: PlacementRef) -> Inventory:
+        """Give what a placement's parent says, nothing where there is none."""
+        stored = self.stored(placement)
+        return stored.inventory if stored else EMPTY
+
+    async def update(self, placement: PlacementRef, change: Callable[[Inventory], Inventory]) -> None:
+        """Change a parent, creating it where there is none; nothing when it says so already.
+
+        Raises Transient when others keep writing it, and what the server's refusals mean.
+        """
+        stored = self.stored(placement)
+        for _ in range(ATTEMPTS):
+            wanted = change(stored.inventory if stored else EMPTY)
+            if wanted == (stored.inventory if stored else EMPTY):
+                return
+            written = await self._write(placement, wanted, stored)
+            if written is not None:
+                self._written[placement] = written
+                return
+            stored = await self._read(placement)
+        key = parent_key(self._installation, placement)
+        raise Transient(f"{key}: somebody else keeps changing it. Does another controller run as this installation?")
+
+    async def remove(self, placement: PlacementRef) -> None:
+        """Delete a parent whose last member is gone."""
+        key = parent_key(self._installation, placement)
+        stored = await self._read(placement)
+        if stored is not None:
+            preconditions = {"uid": stored.uid, "resourceVersion": stored.resource_version}
+            body = orjson.dumps({"preconditions": preconditions})
+            response = await self._connection.send(Request("DELETE", _path(key.name), (), body, JSON))
+            if response.status not in {200, 202, 404}:
+                raise refusal(response, key)
+            self._cache.note_deleted(key, stored.uid)
+        self._written.pop(placement, None)
+
+    async def _read(self, placement: PlacementRef) -> Stored | None:
+        key = parent_key(self._installation, placement)
+        response = await self._connection.send(Request("GET", _path(key.name)))
+        if response.status == 404:
+            return None
+        if response.status != 200:
+            raise refusal(response, key)
+        return _stored(response.body)
+
+    async def _write(self, placement: PlacementRef, wanted: Inventory, stored: Stored | None) -> Stored | None:
+        """Create or replace a parent; None when it is not as we thought."""
+        key = parent_key(self._installation, placement)
+        body = parent_body(wanted, self._installation, placement)
+        if stored is None:
+            request = Request("POST", _path(), (BY_MANAGER,), orjson.dumps(body), JSON)
+        else:
+            body["metadata"] |= {"uid": stored.uid, "resourceVersion": stored.resource_version}
+            request = Request("PUT", _path(key.name), (BY_MANAGER,), orjson.dumps(body), JSON)
+        response = await self._connection.send(request)
+        if response.status in {200, 201}:
+            return _stored(response.body)
+        if is_missing_namespace(response) == SYSTEM_NAMESPACE:
+            await create_system_namespace(self._connection)
+            return None
+        is_gone = response.status == 404 and stored is not None
+        is_there = response.status == 409 and read_status(response).reason == "AlreadyExists"
+        if is_gone or is_there or is_modified(response):
+            return None
+        raise refusal(response, key)
+
+
+async def create_system_namespace(connection: Connection) -> None:
+    """Create the namespace that parents and Leases live in; it belongs to no installation and is never pruned."""
+    key = ObjectKey("", "Namespace", "", SYSTEM_NAMESPACE)
+    body = orjson.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}})
+    response = await connection.send(Request("POST", "/api/v1/namespaces", (BY_MANAGER,), body, JSON))
+    is_there = response.status == 409 and read_status(response).reason == "AlreadyExists"
+    if response.status not in {200, 201} and not is_there:
+        raise refusal(response, key)
+
+
+def _path(name: str = "") -> str:
+    collection = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps"
+    return f"{collection}/{name}" if name else collection
+
+
+def _stored(body: bytes) -> Stored:
+    live = orjson.loads(body)
+    return Stored(read_inventory(live), live["metadata"]["uid"], live["metadata"]["resourceVersion"])
+
+
+def _is_older(one: str, other: str) -> bool:
+    """Compare resource versions, which a conformant server makes comparable as numbers (KEP-5504)."""
+    return int(one) < int(other) if one.isdigit() and other.isdigit() else one != other

@@ -1,0 +1,212 @@
+"""What a server's answer to a dry run says about one object: which fields would change, for whose sake. Pure.
+
+pending: our side moved. drift: theirs did. An object whose manifest is the one applied last can only have drifted; with
+a newer manifest a field has drifted that the last one named (its footprint is on the object) and that is ours no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import orjson
+
+from controller.model import (
+    ABSENT,
+    Action,
+    Cause,
+    Desired,
+    Digest,
+    Element,
+    FieldChange,
+    FieldPath,
+    FieldValue,
+    Hidden,
+    Manifest,
+    ObjectKey,
+    ObjectPlan,
+    Secret,
+    format_path,
+)
+from controller.targets.kubernetes.cache import Member
+from controller.targets.kubernetes.diff import Difference, difference, shape_of
+from controller.targets.kubernetes.errors import Conflict, conflict_path, conflict_text
+from controller.targets.kubernetes.holding import own_entries
+from controller.targets.kubernetes.labels import DIGEST_ANNOTATION, MANAGER
+from controller.targets.kubernetes.marking import FIELDS_ANNOTATION, Marks, is_ours, was_named
+from controller.targets.kubernetes.ownership import editor_of, owned
+
+OURS: Final = ("converge/", "applyset.kubernetes.io/")  # labels and annotations of these prefixes are always ours
+SECRET_FIELDS: Final = frozenset({"data", "stringData"})
+MANAGED_FIELDS: Final[FieldPath] = ("metadata", "managedFields")
+
+Hide = Callable[[FieldValue], FieldValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A live object as the judgement needs it."""
+
+    live: Mapping[str, Any]
+    managed: Sequence[Mapping[str, Any]]
+    digest: Digest | None  # of the manifest that was applied last
+    uid: str
+    resource_version: str
+    is_ours: bool  # it says that it is this placement's
+
+    @property
+    def footprint(self) -> str:
+        annotations = (self.live.get("metadata") or {}).get("annotations") or {}
+        return str(annotations.get(FIELDS_ANNOTATION, "")) if self.is_ours else ""
+
+
+def seen_member(member: Member) -> Seen:
+    return Seen(member.live(), member.managed(), member.digest, member.uid, member.resource_version, is_ours=True)
+
+
+def seen_body(body: bytes, key: ObjectKey, marks: Marks) -> Seen:
+    """Read an object that the server gave when it was asked for it."""
+    live = orjson.loads(body)
+    metadata = live.get("metadata") or {}
+    managed = metadata.pop("managedFields", None) or []
+    ours = is_ours(marks, key, live)
+    digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION) if ours else None
+    return Seen(live, managed, digest, metadata["uid"], metadata["resourceVersion"], is_ours=ours)
+
+
+def hider(key: Secret) -> Hide:
+    """Make the stand-in for secret values: equal values have equal keyed hashes."""
+
+    def hide(value: FieldValue) -> FieldValue:
+        return value if value is ABSENT else Hidden(keyed_hash(key, value))
+
+    return hide
+
+
+def keyed_hash(key: Secret, value: object) -> str:
+    data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return hmac.new(key.reveal(), data, hashlib.sha256).hexdigest()
+
+
+def judge(
+    manifest: Manifest,
+    body: bytes,
+    seen: Seen,
+    answer: Mapping[str, Any],
+    taken: Sequence[Conflict],
+    *,
+    marks: Marks,
+    hide: Hide,
+) -> ObjectPlan:
+    """Say what applying a manifest would do to a live object.
+
+    `body` is what was sent, `answer` what the server made of it (forced, where `taken` says that others own fields).
+    """
+    is_same = seen.digest == manifest.digest
+    managed = (answer.get("metadata") or {}).get("managedFields") or ()
+    found = difference(seen.live, answer, shape_of(seen.managed, managed))
+    # What others did between our look and the server's is theirs: an apply moves what was ours, or will be.
+    ours = [*own_entries(managed), *own_entries(seen.managed)]
+    changes = tuple(_change(one, seen, is_same=is_same) for one in found if editor_of(ours, one.path) is not None)
+    if is_same and not changes and owned(seen.managed) != owned(managed):
+        # Equal values that are no longer ours: the next edit of them would go unnoticed.
+        changes = (FieldChange(MANAGED_FIELDS, ABSENT, MANAGER, Cause.DRIFT),)
+    planned = ObjectPlan(
+        key=manifest.key,
+        action=Action.CHANGE if changes or not is_same else Action.NOTHING,
+        changes=_hidden(changes, manifest.key, hide),
+        manifest=manifest,
+        uid=seen.uid,
+        resource_version=seen.resource_version,
+    )
+    return _guarded(planned, body, seen, taken, marks, is_same=is_same)
+
+
+def _guarded(
+    planned: ObjectPlan, body: bytes, seen: Seen, taken: Sequence[Conflict], marks: Marks, *, is_same: bool
+) -> ObjectPlan:
+    """Add what speaks against it, or that it takes fields back."""
+    foreign = "" if seen.is_ours else marks.foreign(planned.key, seen.live)
+    if foreign:
+        return replace(planned, objection=f"it belongs to {foreign}")
+    sent = orjson.loads(body) if taken else {}
+    strangers = [one for one in taken if not is_same and not _was_ours(conflict_path(one.field, sent), seen)]
+    if strangers:
+        return replace(planned, objection=f"{conflict_text(strangers)}: fields that were never ours")
+    takes_back = is_same and any(one.editor for one in planned.changes)
+    return replace(planned, force=bool(taken) or takes_back)
+
+
+def _was_ours(path: FieldPath, seen: Seen) -> bool:
+    is_mark = len(path) > 2 and path[0] == "metadata" and str(path[2]).startswith(OURS)
+    return seen.is_ours and (is_mark or was_named(seen.footprint, path))
+
+
+def _change(found: Difference, seen: Seen, *, is_same: bool) -> FieldChange:
+    cause = _cause(found, seen, is_same=is_same)
+    editor = None
+    if cause is Cause.DRIFT and found.before is not ABSENT:
+        editor = editor_of(seen.managed, found.path, exclude={MANAGER})
+    return FieldChange(found.path, found.before, found.after, cause, editor)
+
+
+def _cause(found: Difference, seen: Seen, *, is_same: bool) -> Cause:
+    if is_same:
+        return Cause.DRIFT
+    is_named = was_named(seen.footprint, found.path)
+    if found.before is ABSENT:
+        # Inside a list a footprint can't tell a new element from one that somebody removed.
+        is_in_list = any(isinstance(step, Element) for step in found.path)
+        return Cause.DRIFT if is_named and not is_in_list else Cause.PENDING
+    is_still_ours = editor_of(own_entries(seen.managed), found.path) is not None
+    return Cause.DRIFT if is_named and not is_still_ours else Cause.PENDING
+
+
+def _hidden(changes: tuple[FieldChange, ...], key: ObjectKey, hide: Hide) -> tuple[FieldChange, ...]:
+    if key.kind != "Secret" or key.group:
+        return changes
+    return tuple(
+        replace(one, before=hide(one.before), after=hide(one.after)) if one.path[0] in SECRET_FIELDS else one
+        for one in changes
+    )
+
+
+def plan_hash(desired: Desired, objects: Iterable[ObjectPlan], key: Secret) -> Digest:
+    """Hash what a plan would do (rule 10): keyed, since it tells of secret values too; no commit, version or time."""
+    content = {
+        "placement": str(desired.placement),
+        "inputs": desired.inputs,
+        "desired": desired.digest,
+        "objects": [
+            _canonical(one)
+            for one in sorted((one for one in objects if one.action is not _NOTHING), key=lambda one: str(one.key))
+        ],
+    }
+    return Digest(f"sha256:{keyed_hash(key, content)}")
+
+
+_NOTHING: Final = Action.NOTHING
+
+
+def _canonical(one: ObjectPlan) -> object:
+    return {
+        "object": str(one.key),
+        "action": one.action,
+        "cause": one.cause,
+        "digest": one.manifest.digest if one.manifest else "",
+        "objection": one.objection,
+        "force": one.force,
+        "changes": [
+            [format_path(change.path), change.cause, _spoken(change.before), _spoken(change.after)]
+            for change in one.changes
+        ],
+    }
+
+
+def _spoken(value: FieldValue) -> object:
+    if value is ABSENT:
+        return {}
+    return {"hidden": value.keyed_hash} if isinstance(value, Hidden) else {"value": value}

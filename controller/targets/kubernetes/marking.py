@@ -1,0 +1,168 @@
+"""What we write on an object beside what git says: whose it is, and what was applied. Pure.
+
+`converge/fields` is the footprint of the manifest: three bytes per field that it names, so that after a restart, with a
+newer commit at hand, a field that somebody took from us is still told from one that we never had (drift from conflict).
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from controller.model import Digest, FieldPath, InstallationId, Manifest, ObjectKey, PlacementRef
+from controller.targets.kubernetes.labels import (
+    APPLYSET_PART_OF_LABEL,
+    DIGEST_ANNOTATION,
+    INSTALLATION_LABEL,
+    OWNER_ANNOTATION,
+    Owner,
+    member_labels,
+    read_owner,
+)
+
+FIELDS_ANNOTATION: Final = "converge/fields"  # footprint of the Manifest that was applied
+BOOKKEEPING: Final = frozenset({DIGEST_ANNOTATION, FIELDS_ANNOTATION})  # annotations that move with every apply
+
+REMEMBERED: Final = 1024
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks of one placement's objects."""
+
+    installation: InstallationId
+    placement: PlacementRef
+    labels: Mapping[str, str]
+
+    @classmethod
+    def of(cls, installation: InstallationId, placement: PlacementRef) -> Marks:
+        return cls(installation, placement, member_labels(installation, placement))
+
+    def stamp(self, manifest: Manifest) -> Body:
+        """Give a manifest's body with our marks, decoded anew."""
+        body: Body = orjson.loads(manifest.body)
+        fields = footprint(body)
+        metadata = body.setdefault("metadata", {})
+        metadata["labels"] = {**(metadata.get("labels") or {}), **self.labels}
+        metadata["annotations"] = {
+            **(metadata.get("annotations") or {}),
+            OWNER_ANNOTATION: Owner(self.installation, self.placement, manifest.key).annotation(),
+            DIGEST_ANNOTATION: manifest.digest,
+            FIELDS_ANNOTATION: fields,
+        }
+        return body
+
+    def foreign(self, key: ObjectKey, live: Mapping[str, Any]) -> str:
+        """Say who else a live object belongs to; "" when it is ours, or nobody's."""
+        metadata = live.get("metadata") or {}
+        annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+        owner = read_owner(annotations.get(OWNER_ANNOTATION, ""))
+        if owner is not None and owner.key == key:
+            if owner.installation != self.installation:
+                return f"another Converge installation ({owner.installation}), as {owner.placement}"
+            return "" if owner.placement == self.placement else str(owner.placement)
+        return _other_tool(labels, annotations) or _controller_of(metadata) or self._other_set(labels)
+
+    def _other_set(self, labels: Mapping[str, str]) -> str:
+        applyset = labels.get(APPLYSET_PART_OF_LABEL, "")
+        return f"ApplySet {applyset}" if applyset and applyset != self.labels[APPLYSET_PART_OF_LABEL] else ""
+
+
+class Stamped:
+    """The bytes that dry runs sent, kept until the apply sends them again; the oldest are forgotten first."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[tuple[PlacementRef, ObjectKey, Digest], bytes] = {}
+
+    def make(self, marks: Marks, manifest: Manifest) -> bytes:
+        data = orjson.dumps(marks.stamp(manifest))
+        if len(self._bytes) >= REMEMBERED:
+            del self._bytes[next(iter(self._bytes))]
+        self._bytes[marks.placement, manifest.key, manifest.digest] = data
+        return data
+
+    def take(self, marks: Marks, manifest: Manifest) -> bytes:
+        kept = self._bytes.pop((marks.placement, manifest.key, manifest.digest), None)
+        return kept or orjson.dumps(marks.stamp(manifest))
+
+
+def is_ours(marks: Marks, key: ObjectKey, live: Mapping[str, Any]) -> bool:
+    """Tell whether a live object says that it is this placement's, and no copy of another."""
+    metadata = live.get("metadata") or {}
+    owner = read_owner((metadata.get("annotations") or {}).get(OWNER_ANNOTATION, ""))
+    return owner == Owner(marks.installation, marks.placement, key)
+
+
+def _other_tool(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+    """Name the deployment tool whose marks an object carries, as each tool documents them."""
+    if name := labels.get("kustomize.toolkit.fluxcd.io/name"):
+        return f"Flux Kustomization {labels.get('kustomize.toolkit.fluxcd.io/namespace', '')}/{name}"
+    if name := labels.get("helm.toolkit.fluxcd.io/name"):
+        return f"Flux HelmRelease {labels.get('helm.toolkit.fluxcd.io/namespace', '')}/{name}"
+    if name := annotations.get("argocd.argoproj.io/tracking-id"):
+        return f"Argo CD ({name})"
+    if name := labels.get("argocd.argoproj.io/instance"):
+        return f"Argo CD application {name}"
+    if name := annotations.get("meta.helm.sh/release-name"):
+        return f"Helm release {annotations.get('meta.helm.sh/release-namespace', '')}/{name}"
+    return ""
+
+
+def _controller_of(metadata: Mapping[str, Any]) -> str:
+    for one in metadata.get("ownerReferences") or ():
+        if one.get("controller"):
+            return f"{one.get('kind', '')} {one.get('name', '')}"
+    return ""
+
+
+def shared_namespace(name: str, installation_labels: Mapping[str, str]) -> Body:
+    """Give the body of a namespace that `createNamespace: true` asks for: labelled, nobody's member, never pruned."""
+    labels = {INSTALLATION_LABEL: installation_labels[INSTALLATION_LABEL]}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def footprint(body: Mapping[str, Any]) -> str:
+    """Hash every field that a body names: base64 of sorted three-byte hashes, no value in any of them.
+
+    Lists are looked through: a field's path is the names on the way to it, because merge keys are the server's to know.
+    """
+    hashes = sorted(set(_nodes(body, 0)))
+    return base64.b64encode(b"".join(one.to_bytes(3, "big") for one in hashes)).decode()
+
+
+def _nodes(node: Any, above: int) -> Iterator[int]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            here = _step(above, name)
+            yield here & 0xFFFFFF
+            if isinstance(value, dict | list):
+                yield from _nodes(value, here)
+    elif isinstance(node, list):
+        for one in node:
+            if isinstance(one, dict | list):
+                yield from _nodes(one, above)
+
+
+def _step(above: int, name: str) -> int:
+    return zlib.crc32(b"/" + name.encode(), above)
+
+
+def was_named(footprint_text: str, path: FieldPath) -> bool:
+    """Tell whether the manifest of a footprint named a field. False for what is no footprint."""
+    here = 0
+    for step in path:
+        if isinstance(step, str):
+            here = _step(here, step)
+    wanted = (here & 0xFFFFFF).to_bytes(3, "big")
+    try:
+        hashes = base64.b64decode(footprint_text, validate=True)
+    except ValueError:
+        return False
+    return any(hashes[index : index + 3] == wanted for index in range(0, len(hashes), 3))

@@ -1,0 +1,82 @@
+"""Opens a cluster for the engine: logs in, follows what is there, and says so once it can be told."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from controller.model import (
+    ConvergeError,
+    EnvironmentName,
+    InstallationId,
+    KubernetesTarget,
+    PlacementRef,
+    Secret,
+    Stalled,
+    Transient,
+)
+from controller.runtime import Clock, CredentialStore
+from controller.targets.kubernetes.cluster import Cluster
+from controller.targets.kubernetes.credentials import Logins
+
+FIRST_LOOK_SECONDS: Final = 15.0
+PLAN_KEYS: Final = "plan-keys"  # the credential that holds a key per environment
+
+
+@asynccontextmanager
+async def open_cluster(
+    spec: KubernetesTarget,
+    environment: EnvironmentName,
+    installation: InstallationId,
+    *,
+    credentials: CredentialStore,
+    logins: Logins,
+    clock: Clock,
+    changed: Callable[[PlacementRef], None],
+) -> AsyncIterator[Cluster]:
+    """Give a cluster that has been looked at, or that is away (then every observation says so until it is back)."""
+    moved = asyncio.Event()
+
+    def notice(placement: PlacementRef) -> None:
+        moved.set()
+        changed(placement)
+
+    cluster = Cluster(
+        spec,
+        environment,
+        installation,
+        source=logins.source(spec, credentials),
+        plan_key=_plan_key(credentials, environment),
+        clock=clock,
+        changed=notice,
+    )
+    async with cluster:
+        with suppress(ConvergeError, TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                await _first_look(cluster, moved)
+        yield cluster
+
+
+async def _first_look(cluster: Cluster, moved: asyncio.Event) -> None:
+    """Wait until every placement that has a parent here can be told: a restart is no reason to call any Unknown."""
+    for placement in await cluster.placements():
+        while True:
+            moved.clear()
+            try:
+                await cluster.observe(placement)
+            except Transient:
+                await moved.wait()
+            else:
+                break
+
+
+def _plan_key(credentials: CredentialStore, environment: EnvironmentName) -> Secret:
+    """Read the key of an environment's plan hashes; without one, hashes of secret values hold for this process only."""
+    with suppress(Stalled):
+        key = credentials.get(PLAN_KEYS).value(environment)
+        if key is not None:
+            return key
+    return Secret(secrets.token_bytes(32))

@@ -1,0 +1,202 @@
+"""Applying one object: forced only for what was announced and in exactly the state that was looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+
+from controller.model import (
+    Action,
+    Application,
+    Cause,
+    ConvergeError,
+    FieldPath,
+    Manifest,
+    ObjectPlan,
+    OnDrift,
+    Result,
+    Stalled,
+    Transient,
+)
+from controller.targets.kubernetes.cache import Cache
+from controller.targets.kubernetes.connection import JSON, Request, Response
+from controller.targets.kubernetes.discovery import Discovery
+from controller.targets.kubernetes.errors import NOTHING_COMING, conflict_text, conflicts, is_modified, refusal
+from controller.targets.kubernetes.holding import hold
+from controller.targets.kubernetes.inventory import Inventories
+from controller.targets.kubernetes.lease import Lease
+from controller.targets.kubernetes.marking import Marks, is_ours
+from controller.targets.kubernetes.planning import SHARED, Context, Planner
+from controller.targets.kubernetes.requests import BY_MANAGER, apply_request, managers_request
+from controller.targets.kubernetes.running import Run
+
+ATTEMPTS: Final = 3  # at an object that moves between looking and writing
+SCHEMA_PAUSES: Final = (0.1, 0.4, 1.5)  # seconds
+FIRST_APPLY: Final = "before-first-apply"  # the manager that the server makes up for an object that had none
+
+
+class Writer:
+    """Writes single objects of one cluster."""
+
+    def __init__(
+        self, planner: Planner, discovery: Discovery, cache: Cache, inventories: Inventories, lease: Lease
+    ) -> None:
+        self._planner = planner
+        self._discovery = discovery
+        self._cache = cache
+        self._inventories = inventories
+        self._lease = lease
+
+    async def look(self, run: Run, one: ObjectPlan, context: Context) -> ObjectPlan | ConvergeError:
+        """Look at what the plan could not look at."""
+        assert one.manifest is not None  # noqa: S101  # only writes come here
+        try:
+            looked = await self._look_patiently(one.manifest, context)
+        except ConvergeError as error:
+            return error
+        if looked.objection:
+            return Stalled(f"{one.key} ({one.manifest.origin}): {looked.objection}")
+        return _with_policy(looked, run.application)
+
+    async def _look_patiently(self, manifest: Manifest, context: Context) -> ObjectPlan:
+        """Look again while the server may still go by the definition that was in force a moment ago.
+
+        It takes up a changed CustomResourceDefinition shortly after it said yes to it, and no event tells when.
+        """
+        for seconds in SCHEMA_PAUSES:
+            try:
+                return await self._planner.look(manifest, context)
+            except Stalled:
+                await asyncio.sleep(seconds)
+        return await self._planner.look(manifest, context)
+
+    def context(self, run: Run) -> Context:
+        placement = run.plan.placement
+        return Context(
+            application=run.application,
+            marks=run.marks,
+            inventory=self._inventories.inventory(placement),
+            members={one.key: one for one in self._cache.members(placement)},
+            coming=NOTHING_COMING,
+        )
+
+    async def write(self, run: Run, one: ObjectPlan) -> Result | ConvergeError:
+        try:
+            return await self._attempt(run, one)
+        except ConvergeError as error:
+            return error
+
+    async def _attempt(self, run: Run, one: ObjectPlan) -> Result:
+        """Apply one object. Raises what the server's refusal means."""
+        manifest = one.manifest
+        assert manifest is not None  # noqa: S101  # only writes come here
+        if manifest.digest == SHARED:
+            return await self._create_namespace(manifest)
+        announced = frozenset(change.path for change in one.changes)
+        answer = await self._send(run, one, manifest)
+        for _ in range(ATTEMPTS):
+            if not is_modified(answer):
+                break
+            one = await self._look_again(run, one, manifest, announced)
+            if one.action is Action.NOTHING:
+                return Result.UNCHANGED
+            answer = await self._send(run, one, manifest)
+        if answer.status not in {200, 201}:
+            if answer.status == 403:
+                self._planner.permissions.forget(manifest.key)
+            raise _refused(run, manifest, answer)
+        if not one.held:  # else the object is not as git says: the cache's next event must find it suspect
+            await self._note_written(manifest, answer, run.marks)
+        return Result.CREATED if answer.status == 201 else Result.CONFIGURED
+
+    async def _send(self, run: Run, one: ObjectPlan, manifest: Manifest) -> Response:
+        resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
+        is_forced = one.force and any(each.cause is Cause.DRIFT and each.path not in one.held for each in one.changes)
+        data = self._planner.stamped.take(run.marks, manifest)
+        if is_forced or one.held:
+            data = self._adjusted(run, one, data, is_forced=is_forced)
+        self._lease.check()
+        return await self._planner.send(
+            apply_request(resource, manifest.key, data, is_forced=is_forced, is_dry_run=False)
+        )
+
+    def _adjusted(self, run: Run, one: ObjectPlan, data: bytes, *, is_forced: bool) -> bytes:
+        """Take out what is held; and force only exactly the state that was looked at."""
+        body: dict[str, Any] = orjson.loads(data)
+        member = run.member(self._cache, one.key) if one.held else None
+        if member is not None:
+            hold(body, one.held, member.live(), member.managed())
+        if is_forced:
+            body["metadata"]["resourceVersion"] = one.resource_version
+        return orjson.dumps(body)
+
+    async def _look_again(
+        self, run: Run, one: ObjectPlan, manifest: Manifest, announced: Collection[FieldPath]
+    ) -> ObjectPlan:
+        """Judge an object anew that moved since it was looked at; go on only if nothing new would be taken."""
+        seen = await self._planner.read(manifest, run.marks)
+        looked = await self._planner.look(manifest, self.context(run), seen)
+        if looked.objection:
+            raise Stalled(f"{one.key} ({manifest.origin}): {looked.objection}")
+        news = [each.path for each in looked.changes if each.cause is Cause.DRIFT and each.path not in announced]
+        if news:
+            raise Transient(f"{one.key}: somebody changed more of it since the plan was made")
+        return replace(looked, held=one.held)
+
+    async def _create_namespace(self, manifest: Manifest) -> Result:
+        self._lease.check()
+        request = Request("POST", "/api/v1/namespaces", (BY_MANAGER,), manifest.body, JSON)
+        answer = await self._planner.send(request)
+        self._planner.note_namespace(manifest.key.name)
+        if answer.status == 409:
+            return Result.UNCHANGED  # somebody was faster: it is a shared one anyway
+        if answer.status != 201:
+            raise refusal(answer, manifest.key, where=str(manifest.origin))
+        return Result.CREATED
+
+    async def _note_written(self, manifest: Manifest, answer: Response, marks: Marks) -> None:
+        member = self._cache.note_applied(answer.body)
+        self._planner.note_written(member.uid)
+        if FIRST_APPLY.encode() in answer.body:
+            await self._disown_first_apply(manifest, answer.body, marks)
+
+    async def _disown_first_apply(self, manifest: Manifest, body: bytes, marks: Marks) -> None:
+        """Take back the co-owner that the server made up for an object of ours whose managers had been cleared.
+
+        It would keep every field that git drops later. An object that was not ours keeps it: somebody wrote its fields.
+        """
+        live = orjson.loads(body)
+        metadata = live["metadata"]
+        managed = metadata.get("managedFields") or []
+        others = [one for one in managed if one.get("manager") != FIRST_APPLY]
+        made_up = [one for one in managed if one.get("manager") == FIRST_APPLY]
+        named_us = any("f:converge/owner" in str(one.get("fieldsV1")) for one in made_up)
+        if not named_us or not is_ours(marks, manifest.key, live):
+            return
+        resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
+        request = managers_request(resource, manifest.key, others, metadata["resourceVersion"])
+        answer = await self._planner.send(request)
+        if answer.status == 200:
+            self._cache.note_applied(answer.body)
+        elif not is_modified(answer):
+            raise refusal(answer, manifest.key, where=str(manifest.origin))
+
+
+def _with_policy(looked: ObjectPlan, application: Application) -> ObjectPlan:
+    """Hold what drifted where policy does not take it back: the gate could not see it."""
+    if application.sync.drift is OnDrift.REVERT:
+        return looked
+    held = tuple(one.path for one in looked.changes if one.cause is Cause.DRIFT)
+    return replace(looked, held=held, force=False) if held else looked
+
+
+def _refused(run: Run, manifest: Manifest, answer: Response) -> ConvergeError:
+    """Say what a refusal means; a conflict that the preflight did not see is somebody who came in between."""
+    taken = conflicts(answer)
+    if taken and run.application.sync.preflight:
+        return Transient(f"{manifest.key} ({manifest.origin}): since the plan was made, {conflict_text(taken)}")
+    return refusal(answer, manifest.key, where=str(manifest.origin))

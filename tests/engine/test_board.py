@@ -1,0 +1,34 @@
+from dataclasses import replace
+
+from controller.engine.board import Board
+from controller.model import Health, ObjectReport, PlacementReport, SyncStatus
+from tests.engine.make import key, placement
+
+ROLLING = PlacementReport(
+    placement=placement(),
+    sync=SyncStatus.SYNCED,
+    health=Health.PROGRESSING,
+    reason="1 of 3 replicas are available",
+    objects=(ObjectReport(key=key(), sync=SyncStatus.SYNCED, health=Health.PROGRESSING, health_reason="1 of 3"),),
+)
+
+
+def test_the_first_report_is_a_transition_and_the_same_again_is_none() -> None:
+    board = Board()
+    assert board.post(ROLLING)
+    assert not board.post(ROLLING)
+
+
+def test_how_far_a_rollout_has_come_is_no_transition_and_is_shown_all_the_same() -> None:
+    board = Board()
+    board.post(ROLLING)
+    further = replace(ROLLING, reason="2 of 3 replicas are available")
+    assert not board.post(further)
+    assert board.of(placement()) == further
+
+
+def test_another_reason_to_fail_is_a_transition() -> None:
+    board = Board()
+    failed = replace(ROLLING, sync=SyncStatus.FAILED, reason="one thing")
+    board.post(failed)
+    assert board.post(replace(failed, reason="another thing"))

@@ -1,0 +1,100 @@
+"""A secret value is planted, and everything that Converge writes or says is searched for it (rule 9)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from controller.runtime import bare_environment, run
+from tests.cluster.api import Api
+from tests.fixtures.loop import Loop, config_map, dump
+
+pytestmark = pytest.mark.slow
+
+CANARY = 'canary "7c1f/9&é'
+
+
+def spellings(value: str) -> tuple[str, ...]:
+    """Give every form in which a value could leak."""
+    raw = value.encode()
+    encoded = base64.b64encode(raw).decode()
+    double = base64.b64encode(encoded.encode()).decode()
+    plain_json = json.dumps(value)[1:-1]
+    return (value, encoded, encoded.rstrip("="), double, plain_json, quote(value), quote(value, safe=""), raw.hex())
+
+
+def secret(value: str) -> bytes:
+    return dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "db"},
+            "type": "Opaque",
+            "stringData": {"password": value},
+        }
+    )
+
+
+async def converge(loop: Loop, *arguments: str) -> str:
+    """Run the command as a person does, and give everything that it printed, on both streams."""
+    done = await run(
+        (
+            sys.executable,
+            "-m",
+            "controller.cli",
+            *arguments,
+            "--platform",
+            loop.host.url("platform"),
+            "--credentials",
+            str(loop.directory / "credentials"),
+            "--cache",
+            str(loop.directory / "cache"),
+        ),
+        cwd=loop.directory,
+        env=bare_environment({"PYTHONPATH": os.environ.get("PYTHONPATH", "")}),
+        deadline_seconds=90,
+    )
+    return done.stdout.decode() + done.stderr.decode()
+
+
+def found_in(text: str) -> list[str]:
+    return [spelling for spelling in spellings(CANARY) if spelling in text]
+
+
+async def test_a_secret_value_surfaces_nowhere(loop: Loop, live: Api) -> None:
+    await loop.host.create("shop", {"deploy/db.yaml": secret(CANARY), "deploy/a.yaml": config_map("a", x="1")})
+    await loop.platform({"shop": {}})
+    told = await converge(loop, "run", "--once", "--log-level", "debug", "--log-format", "json")
+    assert "placement.reconciled" in told
+    stored = await live.get("v1", "Secret", "db")
+    assert base64.b64decode(stored["data"]["password"]).decode() == CANARY  # it did reach the cluster
+
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}}
+    await live.patch(body, {"stringData": {"password": CANARY + "-edited"}}, fieldManager="kubectl-edit")
+    for command in ("plan", "diff", "render", "status"):
+        which = ("dev/shop",) if command in ("diff", "render") else ()
+        told += await converge(loop, command, *which)
+    told += await converge(loop, "plan", "--output", "json")
+    told += await converge(loop, "run", "--once", "--log-level", "debug")
+    await loop.host.commit("shop", {"deploy/db.yaml": secret(CANARY) + b"bogus: [\n"})
+    told += await converge(loop, "run", "--once", "--log-level", "debug")
+    assert found_in(told) == []
+
+    names = await loop.host.names("platform", branch="converge-status")
+    assert any(name.endswith("/Secret/db.yaml") for name in names)
+    records = "\n".join([await loop.host.show("platform", name, branch="converge-status") for name in names])
+    history = "\n".join(await loop.host.log("platform", "converge-status", form="%B"))
+    assert found_in(records + history) == []
+    assert found_in(everything_kept(loop.directory / "cache")) == []
+
+
+def everything_kept(cache: Path) -> str:
+    """Read all files of the cache but git's own objects, which are the application's repository itself."""
+    files = (path for path in cache.rglob("*") if path.is_file() and "objects" not in path.parts)
+    return "\n".join(path.read_bytes().decode(errors="replace") for path in files)

@@ -1,0 +1,62 @@
+"""Generated kustomizations, beside the real command where it is installed: the same bytes, or both refuse."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from controller.model import Stalled
+from controller.render import build
+
+from .disk import DirectoryTree
+from .generated import Maker
+
+
+def reference(folder: Path) -> bytes | None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed: nothing to compare with")
+    done = subprocess.run(
+        [kubectl, "kustomize", "--", str(folder)],
+        capture_output=True, check=False, timeout=60, env={"HOME": "/nonexistent", "PATH": ""},
+    )  # fmt: skip
+    return done.stdout if done.returncode == 0 else None
+
+
+def written(seed: int, folder: Path) -> str:
+    files = Maker(seed).make()
+    root = files.pop("root")
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def compare(seed: int, folder: Path) -> None:
+    root = written(seed, folder)
+    theirs = reference(folder / root)
+    ours, refusal = built(folder, root)
+    assert ours == theirs, f"seed {seed}: {refusal}"
+
+
+def built(folder: Path, root: str) -> tuple[bytes | None, str]:
+    try:
+        return build(DirectoryTree(folder), root), ""
+    except Stalled as error:
+        return None, str(error)
+
+
+def test_generated_kustomizations_build_to_the_same_bytes(tmp_path: Path, seed: int) -> None:
+    for one in range(seed, seed + 15):
+        compare(one, tmp_path / str(one))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_many_generated_kustomizations_build_to_the_same_bytes(tmp_path: Path, seed: int) -> None:
+    for one in range(seed, seed + 200):
+        compare(one, tmp_path / str(one))

@@ -1,0 +1,66 @@
+"""Files that were spoilt, and trees with links: refused by name, never a crash, never a read outside."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from controller.model import MemoryTree, Stalled
+from controller.render import build
+from tests.fuzz.spoiling import spoilt
+
+from .disk import DirectoryTree
+from .generated import Maker
+
+
+def test_spoilt_kustomizations_are_built_or_refused(seed: int) -> None:
+    for one in range(seed, seed + 60):
+        source = random.Random(one)
+        files = Maker(one).make()
+        root = files.pop("root")
+        for _ in range(source.randint(1, 3)):
+            name = source.choice(sorted(files))
+            files[name] = spoilt(files[name], source)
+        try:
+            build(MemoryTree({name: text.encode() for name, text in files.items()}), root)
+        except Stalled:
+            continue
+        except Exception as error:
+            raise AssertionError(f"seed {one}") from error
+
+
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/secret.yaml").write_text(CONFIG)
+    for name in ("tree/app", "tree/other"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "tree/other/a.yaml").write_text(CONFIG)
+    (tmp_path / "tree/app/kustomization.yaml").write_text("resources: [link.yaml]\n")
+    return tmp_path / "tree"
+
+
+@pytest.mark.parametrize("target", ["../../outside/secret.yaml", "../other/a.yaml"])
+def test_a_link_out_of_the_kustomization_is_refused(tree: Path, target: str) -> None:
+    (tree / "app/link.yaml").symlink_to(target)
+    with pytest.raises(Stalled) as caught:
+        build(DirectoryTree(tree), "app")
+    assert "ConfigMap" not in str(caught.value)
+
+
+def test_a_link_within_the_kustomization_is_followed(tree: Path) -> None:
+    (tree / "app/real.yaml").write_text(CONFIG)
+    (tree / "app/link.yaml").symlink_to("real.yaml")
+    assert build(DirectoryTree(tree), "app").startswith(b"apiVersion: v1\nkind: ConfigMap\n")
+
+
+def test_a_linked_directory_is_a_cycle_where_it_leads_back(tree: Path) -> None:
+    (tree / "app/kustomization.yaml").write_text("resources: [again]\n")
+    (tree / "app/again").symlink_to("../app")
+    with pytest.raises(Stalled, match="a cycle"):
+        build(DirectoryTree(tree), "app")
