@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from controller.targets.kubernetes.tls import tls_context
 
 CONNECTIONS: Final = 32  # requests in flight per cluster
 CONNECT_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 30.0  # a connection that nobody used for this long is closed
 TOKEN_SECONDS: Final = 60.0  # a token file is read again after this, as client-go does
 RENEW_SECONDS: Final = 60.0  # a login is renewed this long before it expires
@@ -48,12 +50,13 @@ class Line:
                 limit_per_host=0,
                 ssl=self._context or True,
                 keepalive_timeout=IDLE_SECONDS,
-                socket_factory=_socket,
+                socket_factory=self._socket,
             ),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._streams: HttpTwoStreams | None = None
         if self._context is not None and not login.proxy:
@@ -93,7 +96,33 @@ class Line:
         if self._streams is not None:
             self._streams.close()
         await self._session.close()
-        await asyncio.sleep(0)  # the sockets are closed by callbacks that are due now
+        await self._end_sockets()
+
+    async def _end_sockets(self) -> None:
+        """Wait until no socket is open.
+
+        A request cancelled just after its TLS handshake leaves asyncio waiting half a minute for the peer's farewell:
+        the end of the stream is the farewell that it gets.
+        """
+        for made in tuple(self._sockets):
+            with suppress(OSError):  # closed already, or never connected
+                made.shutdown(socket.SHUT_RDWR)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while any(made.fileno() >= 0 for made in tuple(self._sockets)):
+                    await asyncio.sleep(0)  # the loop closes a socket a few of its turns after the stream's end
+
+    def _socket(self, address: tuple[int, int, int, str, Any]) -> socket.socket:
+        """Make a socket that notices a peer which vanished without a word, within about a minute."""
+        family, kind, protocol, _, _ = address
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+            option = getattr(socket, name, None)  # not on every system
+            if option is not None:
+                made.setsockopt(socket.IPPROTO_TCP, option, value)
+        self._sockets.add(made)
+        return made
 
     def _exchange(self, request: Request) -> aiohttp.client._RequestContextManager:
         return self._session.request(
@@ -190,15 +219,3 @@ def _refusal(status: int, body: bytes, retry_after: str) -> bytes:
 
 def _seconds(retry_after: str) -> float:
     return float(retry_after) if retry_after.isdigit() else 0.0
-
-
-def _socket(address: tuple[int, int, int, str, Any]) -> socket.socket:
-    """Make a socket that notices a peer which vanished without a word, within about a minute."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
-        option = getattr(socket, name, None)  # not on every system
-        if option is not None:
-            made.setsockopt(socket.IPPROTO_TCP, option, value)
-    return made

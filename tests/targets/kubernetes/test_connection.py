@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -257,3 +259,30 @@ async def test_a_key_pair_is_loaded_and_a_wrong_one_is_stalled(cluster: KubeAcce
     async with Connection("t", source(wrong)) as connection:
         with pytest.raises(Stalled, match="certificates can't be used"):
             await connection.send(Request("GET", "/version"))
+
+
+@pytest.mark.cluster
+async def test_requests_that_are_cancelled_leave_no_socket_open(cluster: KubeAccess) -> None:
+    login = await login_to(cluster)()
+    for delay_ms in range(60):  # over a TLS handshake and what follows it
+        async with Connection("t", source(login)) as connection:
+            asking = asyncio.create_task(connection.send(Request("GET", "/version")))
+            await asyncio.wait((asking,), timeout=delay_ms / 4000)
+            asking.cancel()
+            await asyncio.wait((asking,))
+        assert not connected_to(cluster), f"cancelled after {delay_ms / 4} ms"
+
+
+def connected_to(cluster: KubeAccess) -> list[socket.socket]:
+    """Give this process' open sockets whose other end is the cluster's API server."""
+    server = int(cluster.server.rpartition(":")[2])
+    return [one for one in gc.get_objects() if type(one) is socket.socket and peer_port(one) == server]
+
+
+def peer_port(one: socket.socket) -> int:
+    if one.family != socket.AF_INET:
+        return 0
+    try:
+        return int(one.getpeername()[1])
+    except OSError:  # closed, or not connected
+        return 0
