@@ -28,7 +28,7 @@ from controller.targets.kubernetes.tls import tls_context
 
 CONNECTIONS: Final = 32  # requests in flight per cluster
 CONNECT_SECONDS: Final = 10.0
-CLOSE_SECONDS: Final = 1.0
+CLOSING_TURNS: Final = 100  # of the loop, which closes a socket a few turns after its stream's end
 IDLE_SECONDS: Final = 30.0  # a connection that nobody used for this long is closed
 TOKEN_SECONDS: Final = 60.0  # a token file is read again after this, as client-go does
 RENEW_SECONDS: Final = 60.0  # a login is renewed this long before it expires
@@ -107,10 +107,10 @@ class Line:
         for made in tuple(self._sockets):
             with suppress(OSError):  # closed already, or never connected
                 made.shutdown(socket.SHUT_RDWR)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                while any(made.fileno() >= 0 for made in tuple(self._sockets)):
-                    await asyncio.sleep(0)  # the loop closes a socket a few of its turns after the stream's end
+        for _ in range(CLOSING_TURNS):
+            if all(made.fileno() < 0 for made in tuple(self._sockets)):
+                return
+            await asyncio.sleep(0)
 
     def _socket(self, address: tuple[int, int, int, str, Any]) -> socket.socket:
         """Make a socket that notices a peer which vanished without a word, within about a minute."""
