@@ -11,7 +11,9 @@ from controller.config.initial import new_platform
 from controller.config.permissions import has_namespace, violations
 from controller.config.platform import read_platform
 from controller.config.reference import field_tables
+from controller.config.refs import check_branch
 from controller.config.schema import schemas
+from controller.config.urls import check_git_url
 from controller.config.validator import Flaw, Validator, flaws
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "CronError",
     "Flaw",
     "Validator",
+    "check_branch",
+    "check_git_url",
     "contested",
     "field_tables",
     "flaws",

@@ -16,6 +16,9 @@ class Complaint:
     what: str
     advice: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.what}. {self.advice}" if self.advice else self.what
+
 
 def quoted(text: str) -> str:
     """Quote what somebody wrote, shortened, with control characters as escapes."""

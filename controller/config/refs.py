@@ -17,6 +17,7 @@ def check_revision(text: str) -> Complaint | None:
 
 
 def check_branch(text: str) -> Complaint | None:
+    """Say why a text can't be the name of a branch or tag, or a commit's id."""
     if text.startswith("-"):
         return Complaint(f"{quoted(text)} begins with a dash, which git would take for an option")
     found = _FORBIDDEN.search(text)

@@ -6,19 +6,18 @@ import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 
+from controller.config import check_branch
 from controller.model import CommitId, Stalled
 
 FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHORT_ID = re.compile(r"[0-9a-f]{7,39}")
-# git-check-ref-format(1), rules 1 to 10
-FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/]|^@$|[./]$|\.lock(/|$)|(^|/)\.")
 PEELED = "^{}"
 
 
 def check_name(name: str) -> str:
     """Give a branch's, tag's or commit's name back. Raises Stalled for what git would refuse or take for an option."""
-    if not name or FORBIDDEN.search(name):
-        raise Stalled(f"{name!r} can't be the name of a branch, tag or commit")
+    if complaint := check_branch(name):
+        raise Stalled(f"a branch, tag or commit: {complaint}")
     return name
 
 
