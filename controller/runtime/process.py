@@ -57,13 +57,13 @@ async def run(
     Raises Overdue at the deadline, Stalled for a program that isn't installed or prints more than the limit.
     """
     started = time.monotonic()
-    process = await _start(argv, cwd=cwd, env=env)
+    child = await _start(argv, cwd=cwd, env=env)
     try:
         async with asyncio.timeout(deadline_seconds):
-            stdout, stderr = await _talk(process, stdin, output_limit_bytes)
-            returncode = await process.wait()
+            stdout, stderr = await _talk(child.process, stdin, output_limit_bytes)
+            returncode = await child.process.wait()
     except BaseException as error:
-        await asyncio.shield(_end(process, grace_seconds))
+        await asyncio.shield(_end(child, grace_seconds))
         if isinstance(error, TimeoutError):
             raise Overdue(f"{argv[0]} took longer than {deadline_seconds:g} s and was stopped") from error
         raise
@@ -71,9 +71,17 @@ async def run(
     return Completed(program=argv[0], returncode=returncode, stdout=stdout, stderr=stderr, seconds=seconds)
 
 
-async def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+@dataclass(frozen=True, slots=True)
+class _Child:
+    process: asyncio.subprocess.Process
+    transport: asyncio.SubprocessTransport  # closes the pipes, which the process itself does not offer
+
+
+async def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> _Child:
+    loop = asyncio.get_running_loop()
     try:
-        return await asyncio.create_subprocess_exec(
+        transport, protocol = await loop.subprocess_exec(
+            lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=CHUNK_BYTES, loop=loop),
             *argv,
             cwd=cwd,
             env=dict(env),
@@ -82,6 +90,7 @@ async def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> a
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
+        return _Child(asyncio.subprocess.Process(transport, protocol, loop), transport)
     except (FileNotFoundError, PermissionError) as error:
         if not cwd.is_dir():  # noqa: ASYNC240 - one stat, of a local folder
             raise Transient(f"{cwd}: the folder that {argv[0]} should run in is gone") from error
@@ -125,17 +134,29 @@ async def _read(pipe: asyncio.StreamReader, limit: int) -> bytes:
     return bytes(data)
 
 
-async def _end(process: asyncio.subprocess.Process, grace_seconds: float) -> None:
+async def _end(child: _Child, grace_seconds: float) -> None:
     """Leave nothing of the group behind: ask, wait, kill."""
-    if process.returncode is None:
-        _signal(process.pid, signal.SIGINT)
-        try:
+    if child.process.returncode is None:
+        _signal(child.process.pid, signal.SIGINT)
+        with suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
-                await process.wait()
-        except TimeoutError:
-            pass
-    _signal(process.pid, signal.SIGKILL)
+                await _last_words(child.process)
+    _signal(child.process.pid, signal.SIGKILL)
+    child.transport.close()  # asyncio's wait() waits for the pipes too: one that nobody reads would never end
+    await child.process.wait()
+
+
+async def _last_words(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end of a child, and drop what it says meanwhile: it must not stand still at a full pipe."""
+    async with asyncio.TaskGroup() as group:
+        for pipe in (process.stdout, process.stderr):
+            group.create_task(_discard(cast("asyncio.StreamReader", pipe)))
     await process.wait()
+
+
+async def _discard(pipe: asyncio.StreamReader) -> None:
+    while await pipe.read(CHUNK_BYTES):
+        pass
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -15,7 +15,15 @@ from tests.fixtures.waiting import eventually
 
 
 async def run_python(code: str, *arguments: str, cwd: Path, **options: Any) -> Completed:
-    argv = (sys.executable, "-c", code, *arguments)
+    return await run_argv(sys.executable, "-c", code, *arguments, cwd=cwd, **options)
+
+
+async def run_shell(script: str, *, cwd: Path, **options: Any) -> Completed:
+    """Run a script of sh, which is under way within milliseconds on any machine."""
+    return await run_argv("sh", "-c", script, cwd=cwd, **options)
+
+
+async def run_argv(*argv: str, cwd: Path, **options: Any) -> Completed:
     settings: dict[str, Any] = {"cwd": cwd, "env": bare_environment(), "deadline_seconds": 30.0, **options}
     return await run(argv, **settings)
 
@@ -68,16 +76,10 @@ async def test_the_environment_is_only_what_was_named(tmp_path: Path, monkeypatc
 
 
 async def test_at_its_deadline_a_child_may_clean_up(tmp_path: Path) -> None:
-    code = """
-import pathlib, sys, time
-try:
-    print("started", flush=True); time.sleep(60)
-except KeyboardInterrupt:
-    pathlib.Path(sys.argv[1]).write_text("clean")
-"""
+    script = "trap 'echo clean > mark; exit' INT; while :; do sleep 0.1; done"
     with pytest.raises(Overdue, match="took longer than 2 s"):
-        await run_python(code, str(tmp_path / "mark"), cwd=tmp_path, deadline_seconds=2.0)
-    assert (tmp_path / "mark").read_text() == "clean"
+        await run_shell(script, cwd=tmp_path, deadline_seconds=2.0, grace_seconds=30.0)
+    assert (tmp_path / "mark").read_text() == "clean\n"
 
 
 async def test_a_child_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
@@ -86,23 +88,19 @@ async def test_a_child_that_ignores_the_request_is_killed(tmp_path: Path) -> Non
         await run_python(code, cwd=tmp_path, deadline_seconds=1.0, grace_seconds=0.2)
 
 
-GRANDCHILD = """
-import pathlib, subprocess, sys
-child = subprocess.Popen(["sleep", "60"])
-pathlib.Path(sys.argv[1]).write_text(str(child.pid))
-"""
+GRANDCHILD = "sleep 60 & echo $! > pid"
 
 
 async def test_a_grandchild_that_holds_the_output_open_ends_with_the_deadline(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     with pytest.raises(Overdue):
-        await run_python(GRANDCHILD, str(mark), cwd=tmp_path, deadline_seconds=2.0, grace_seconds=0.2)
+        await run_shell(GRANDCHILD, cwd=tmp_path, deadline_seconds=2.0, grace_seconds=0.2)
     await eventually(lambda: is_gone(int(mark.read_text())))
 
 
 async def test_cancelling_the_wait_ends_the_child_and_its_children(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    task = asyncio.create_task(run_python(GRANDCHILD + "child.wait()", str(mark), cwd=tmp_path, grace_seconds=0.2))
+    task = asyncio.create_task(run_shell(f"{GRANDCHILD}; wait", cwd=tmp_path, grace_seconds=0.2))
     await eventually(lambda: mark.exists() and mark.read_text())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -113,6 +111,19 @@ async def test_cancelling_the_wait_ends_the_child_and_its_children(tmp_path: Pat
 async def test_too_much_output_ends_the_child(tmp_path: Path) -> None:
     with pytest.raises(Stalled, match="more than 1000 bytes"):
         await run_python("while True: print('x' * 100)", cwd=tmp_path, output_limit_bytes=1000)
+
+
+async def test_output_that_nobody_reads_any_more_does_not_keep_the_child(tmp_path: Path) -> None:
+    script = "trap '' INT; head -c 1000000 /dev/zero; sleep 60"
+    with pytest.raises(Stalled, match="more than 1000 bytes"):
+        await run_shell(script, cwd=tmp_path, output_limit_bytes=1000, grace_seconds=0.5)
+
+
+async def test_a_child_that_says_much_while_it_cleans_up_is_let_finish(tmp_path: Path) -> None:
+    script = "trap 'head -c 1000000 /dev/zero; echo clean > mark; exit' INT; while :; do sleep 0.1; done"
+    with pytest.raises(Overdue):
+        await run_shell(script, cwd=tmp_path, deadline_seconds=1.0, grace_seconds=30.0)
+    assert (tmp_path / "mark").exists()
 
 
 async def test_a_missing_program_says_what_to_do(tmp_path: Path) -> None:

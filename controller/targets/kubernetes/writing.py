@@ -34,7 +34,7 @@ from controller.targets.kubernetes.planning import SHARED, Context, Planner
 from controller.targets.kubernetes.requests import BY_MANAGER, apply_request, managers_request
 from controller.targets.kubernetes.running import Run
 
-ATTEMPTS: Final = 3  # at an object that moves between looking and writing
+ATTEMPTS: Final = 8  # at an object that moves between looking and writing
 SCHEMA_PAUSES: Final = (0.1, 0.4, 1.5)  # seconds
 FIRST_APPLY: Final = "before-first-apply"  # the manager that the server makes up for an object that had none
 
