@@ -14,11 +14,16 @@ from controller.config import read_platform
 from controller.engine import (
     Checkout,
     Controller,
+    Footprints,
     OpenTarget,
+    Preview,
+    Question,
     Settings,
     Signers,
     Snapshot,
     Tell,
+    find_candidate,
+    preview,
     snapshot_of,
     take_snapshot,
 )
@@ -68,14 +73,31 @@ async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:
     """Read the fleet as it is now, for a command that ends."""
     credentials = CredentialStore(options.credential_directory)
     clock = SystemClock()
-    settings = Settings(
+    snapshot = await take_snapshot(_settings(options), Mirrors(options.cache / "mirrors", credentials), clock=clock)
+    return snapshot, target_opener(credentials, clock=clock)
+
+
+async def look_ahead(options: PlatformOptions, question: Question, *, into: str) -> tuple[Preview, OpenTarget]:
+    """Read the fleet as it is now and as it would be with a commit, for a command that ends."""
+    credentials = CredentialStore(options.credential_directory)
+    clock = SystemClock()
+    mirrors = Mirrors(options.cache / "mirrors", credentials)
+    name = mirrors.mirror(options.url, options.credentials).path.stem
+    footprints = Footprints(options.cache / "footprints" / f"{name}.json")
+    snapshot = await take_snapshot(_settings(options), mirrors, clock=clock, footprints=footprints)
+    candidate = await find_candidate(snapshot, question, mirrors)
+    found = await preview(snapshot, candidate, mirrors, into=into, clock=clock)
+    footprints.save()
+    return found, target_opener(credentials, clock=clock)
+
+
+def _settings(options: PlatformOptions) -> Settings:
+    return Settings(
         platform_url=options.url,
         platform_revision=options.revision,
         platform_credentials=options.credentials,
         platform_signers=Signers(ssh=options.signers_ssh, gpg=options.signers_gpg),
     )
-    snapshot = await take_snapshot(settings, Mirrors(options.cache / "mirrors", credentials), clock=clock)
-    return snapshot, target_opener(credentials, clock=clock)
 
 
 async def look_at(tree: Tree, options: PlatformOptions) -> Snapshot:

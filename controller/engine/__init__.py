@@ -1,5 +1,6 @@
 """Reconciles placements: the values of git, render, targets and records meet here and nowhere else."""
 
+from controller.engine.candidate import Question, find_candidate
 from controller.engine.controller import Controller
 from controller.engine.events import (
     DriftFound,
@@ -15,6 +16,7 @@ from controller.engine.events import (
     SourceFailed,
     Tell,
 )
+from controller.engine.footprints import Footprints
 from controller.engine.history import (
     Approved,
     FieldDifference,
@@ -48,6 +50,7 @@ from controller.engine.operations import (
     revision_to_carry,
 )
 from controller.engine.pool import OpenTarget
+from controller.engine.preview import Effect, Preview, plan_preview, preview
 from controller.engine.settings import Settings
 from controller.engine.snapshot import Planned, Snapshot, plan_all, snapshot_of, take_snapshot
 from controller.engine.sources import Checkout, Signers
@@ -59,8 +62,10 @@ __all__ = [
     "Controller",
     "DriftFound",
     "EditedTree",
+    "Effect",
     "Event",
     "FieldDifference",
+    "Footprints",
     "History",
     "ObjectApplied",
     "ObjectDifference",
@@ -72,7 +77,9 @@ __all__ = [
     "Planned",
     "PlatformAccepted",
     "PlatformRejected",
+    "Preview",
     "Promote",
+    "Question",
     "RecordsFailed",
     "RecordsPushed",
     "Resume",
@@ -92,10 +99,13 @@ __all__ = [
     "differences",
     "edited",
     "entry_of",
+    "find_candidate",
     "is_version",
     "parse_image",
     "pick",
     "plan_all",
+    "plan_preview",
+    "preview",
     "read_approvals",
     "read_history",
     "revision_to_carry",

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from controller.documents import canonical, digest_of
 from controller.engine.fleet import Entry
+from controller.engine.footprints import Footprint, Footprints, are_unmoved
 from controller.engine.sources import Checkout
 from controller.model import (
     PLATFORM,
+    Digest,
+    JsonValue,
     PlacementRef,
     RepositoryName,
     Revision,
@@ -25,15 +29,16 @@ from controller.render import Rendered, RenderRequest, overlay_paths, render
 @dataclass(frozen=True, slots=True)
 class _Kept:
     shape: tuple[object, ...]  # of the request, without its trees
-    revision: Revision
+    revision: Revision  # the last one that it was found to hold for
     result: Rendered | Stalled
 
 
 class Renderer:
     """Keeps the last render of each placement; a failure is kept like a success, since it is as pure."""
 
-    def __init__(self) -> None:
+    def __init__(self, footprints: Footprints | None = None) -> None:
         self._kept: dict[PlacementRef, _Kept] = {}
+        self._footprints = footprints
         self.renders = 0  # how many were really done, for tests and metrics
 
     def rendered(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> Rendered:
@@ -51,27 +56,48 @@ class Renderer:
         kept = self._kept.get(placement)
         return kept is not None and self._is_current(kept, placement, entry, application, platform)
 
+    def is_known_to_hold(
+        self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout
+    ) -> bool:
+        """Tell whether an earlier render, of this process or one before it, read nothing that is other here.
+
+        False where that is not known, too.
+        """
+        footprint = self._footprints.get(str(placement)) if self._footprints else None
+        if footprint is None:
+            return self.is_current(placement, entry, application, platform)
+        try:
+            return footprint.holds(_shape_digest(placement, entry), _trees(application, platform))
+        except Stalled:  # a link that leads out of the tree now
+            return False
+
     def forget(self, placement: PlacementRef) -> None:
         self._kept.pop(placement, None)
 
     def _is_current(
         self, kept: _Kept, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout
     ) -> bool:
-        if kept.revision == Revision(application.commit, platform.commit) and kept.shape == _shape(placement, entry):
-            return True
-        if isinstance(kept.result, Stalled) or kept.shape != _shape(placement, entry):
+        revision = Revision(application.commit, platform.commit)
+        if kept.shape != _shape(placement, entry):
             return False
-        trees: Mapping[RepositoryName, Tree] = {application.repository: application.tree, PLATFORM: platform.tree}
-        return all(trees[read.repository].digest(read.path) == read.digest for read in kept.result.reads)
+        if kept.revision == revision:
+            return True
+        if isinstance(kept.result, Stalled) or not are_unmoved(kept.result.reads, _trees(application, platform)):
+            return False
+        self._kept[placement] = replace(kept, revision=revision)
+        return True
 
     def _render(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> _Kept:
         self.renders += 1
         revision = Revision(application.commit, platform.commit)
         request = request_for(placement, entry, application, platform)
         try:
-            return _Kept(_shape(placement, entry), revision, render(request))
+            result = render(request)
         except Stalled as error:
             return _Kept(_shape(placement, entry), revision, error)
+        if self._footprints is not None:
+            self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads))
+        return _Kept(_shape(placement, entry), revision, result)
 
 
 def request_for(placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> RenderRequest:
@@ -97,6 +123,19 @@ def _shape(placement: PlacementRef, entry: Entry) -> tuple[object, ...]:
         application.namespace,
         tuple(sorted(application.parameters.items())),
     )
+
+
+def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
+    """Give `_shape` in a form that outlives the process."""
+    application = entry.application
+    typed: list[JsonValue] = [[name, type(one).__name__, one] for name, one in sorted(application.parameters.items())]
+    return digest_of(
+        canonical([str(placement), application.repository, application.path, application.namespace, typed])
+    )
+
+
+def _trees(application: Checkout, platform: Checkout) -> Mapping[RepositoryName, Tree]:
+    return {application.repository: application.tree, PLATFORM: platform.tree}
 
 
 def as_applied(rendered: Rendered, revision: Revision) -> Rendered:

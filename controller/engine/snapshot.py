@@ -5,51 +5,52 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from controller.config import read_platform
 from controller.engine.checks import CHECKS
 from controller.engine.fleet import Entry, Fleet, checkout_for, fleet_at, fleet_of, revisions_of, signers_of
-from controller.engine.pool import OpenTarget
+from controller.engine.footprints import Footprints
+from controller.engine.pool import OpenTarget, Place
 from controller.engine.rendering import Renderer, request_for
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout, Source
+from controller.engine.teardown import nothing
 from controller.git import Mirrors
 from controller.model import (
     PLATFORM,
+    Application,
+    CommitId,
     ConvergeError,
-    EnvironmentName,
+    Desired,
     Invalid,
     PlacementRef,
     Plan,
     RepositoryName,
+    Revision,
     Stalled,
-    TargetName,
+    State,
 )
 from controller.render import Rendered, RenderRequest
 from controller.runtime import Clock
 from controller.targets import Target
 
+NOWHERE = CommitId("0" * 40)  # the application commit of what no commit describes
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A fleet and the checkouts that its applications follow."""
+    """A fleet and the checkouts that its applications follow; `instead` takes others for some of them."""
 
     fleet: Fleet
     sources: Mapping[RepositoryName, Source]
     renderer: Renderer
+    instead: Mapping[tuple[RepositoryName, str], Checkout] = field(default_factory=dict)
 
     def select(self, wanted: Sequence[str]) -> tuple[PlacementRef, ...]:
         """Find placements by `env`, `env/app` or `env/app@target`; all for none. Raises Stalled for an unknown one."""
-        if not wanted:
-            return tuple(sorted(self.fleet.entries))
-        found: dict[PlacementRef, None] = {}
-        for name in wanted:
-            matches = [ref for ref in sorted(self.fleet.entries) if name in (str(ref), str(ref.group), ref.environment)]
-            if not matches:
-                raise Stalled(f"{name}: there is no such environment, application or placement. {self._known()}")
-            found.update(dict.fromkeys(matches))
-        return tuple(found)
+        return select(self.fleet.entries, wanted)
 
     def entry(self, placement: PlacementRef) -> Entry:
         return self.fleet.entries[placement]
@@ -71,21 +72,37 @@ class Snapshot:
         return request_for(placement, entry, self.checkout(entry), self.fleet.checkout)
 
     def checkout(self, entry: Entry) -> Checkout:
-        return checkout_for(entry.application, self.sources[entry.repository.name].current)
-
-    def _known(self) -> str:
-        groups = sorted({str(ref.group) for ref in self.fleet.entries})
-        return f"There are: {', '.join(groups[:20])}" if groups else "The platform has no applications yet"
+        name = entry.repository.name
+        source = self.sources[name]
+        return checkout_for(entry.application, lambda one: self.instead.get((name, one)) or source.current(one))
 
 
-async def take_snapshot(settings: Settings, mirrors: Mirrors, *, clock: Clock) -> Snapshot:
+def select(refs: Iterable[PlacementRef], wanted: Sequence[str]) -> tuple[PlacementRef, ...]:
+    """Find placements by `env`, `env/app` or `env/app@target`; all for none. Raises Stalled for an unknown one."""
+    ordered = sorted(refs)
+    if not wanted:
+        return tuple(ordered)
+    found: dict[PlacementRef, None] = {}
+    for name in wanted:
+        matches = [ref for ref in ordered if name in (str(ref), str(ref.group), ref.environment)]
+        if not matches:
+            groups = sorted({str(ref.group) for ref in ordered})
+            known = f"There are: {', '.join(groups[:20])}" if groups else "The platform has no applications yet"
+            raise Stalled(f"{name}: there is no such environment, application or placement. {known}")
+        found.update(dict.fromkeys(matches))
+    return tuple(found)
+
+
+async def take_snapshot(
+    settings: Settings, mirrors: Mirrors, *, clock: Clock, footprints: Footprints | None = None
+) -> Snapshot:
     """Read the platform and every repository it names, once each, at the same time.
 
     Raises Invalid for a platform that does not validate, Transient or Stalled where it can't be read. An
     application repository that can't be read is told by its own placements only.
     """
     head, fleet = await _read_platform(settings, mirrors, clock)
-    return Snapshot(fleet, {PLATFORM: head, **await _read_applications(fleet, mirrors, clock)}, Renderer())
+    return Snapshot(fleet, {PLATFORM: head, **await _read_applications(fleet, mirrors, clock)}, Renderer(footprints))
 
 
 async def snapshot_of(platform: Checkout, mirrors: Mirrors, *, clock: Clock) -> Snapshot:
@@ -101,15 +118,40 @@ async def _read_platform(settings: Settings, mirrors: Mirrors, clock: Clock) -> 
     return head, await fleet_at(head.current(settings.platform_revision), head.mirror, None)
 
 
-async def _read_applications(fleet: Fleet, mirrors: Mirrors, clock: Clock) -> Mapping[RepositoryName, Source]:
+async def read_with(before: Snapshot, platform: Checkout, mirrors: Mirrors, *, clock: Clock) -> Snapshot:
+    """Give the fleet as another platform commit describes it; what is read already is not asked for again.
+
+    Raises Invalid for a platform that does not validate.
+    """
+    fleet = fleet_of(read_platform(platform.tree), platform)
+    sources = await _read_applications(fleet, mirrors, clock, before)
+    return Snapshot(fleet, {PLATFORM: before.sources[PLATFORM], **sources}, Renderer())
+
+
+async def _read_applications(
+    fleet: Fleet, mirrors: Mirrors, clock: Clock, before: Snapshot | None = None
+) -> Mapping[RepositoryName, Source]:
     sources: dict[RepositoryName, Source] = {}
     async with asyncio.TaskGroup() as tasks:
         for name, repository in fleet.platform.repositories.items():
+            if before is not None and _is_read(name, fleet, before.fleet):
+                sources[name] = before.sources[name]
+                continue
             source = _source(name, repository.url, repository.credentials, mirrors, clock)
             source.follow(revisions_of(fleet.platform, name), signers_of(fleet, repository))
             sources[name] = source
             tasks.create_task(_poll(source))
     return sources
+
+
+def _is_read(name: RepositoryName, fleet: Fleet, before: Fleet) -> bool:
+    """Tell whether the sources of one fleet answer all that another asks of a repository."""
+    wanted, known = fleet.platform.repositories[name], before.platform.repositories.get(name)
+    return (
+        known == wanted
+        and signers_of(fleet, wanted) == signers_of(before, known)
+        and revisions_of(fleet.platform, name) <= revisions_of(before.platform, name)
+    )
 
 
 async def _poll(source: Source) -> None:
@@ -141,43 +183,70 @@ async def plan_all(
     snapshot: Snapshot, placements: Iterable[PlacementRef], open_target: OpenTarget, *, done: Callable[[Planned], None]
 ) -> tuple[Planned, ...]:
     """Plan placements on the live state, each failure its own. `done` is called as they come, for progress."""
-    refs = tuple(placements)
-    places = {(ref.environment, ref.target) for ref in refs}
-    async with _targets(snapshot, places, open_target) as targets:
-        planned = await asyncio.gather(*(_plan(snapshot, ref, targets, done) for ref in refs))
+    works = [Work(ref, partial(wanted_of, snapshot, ref)) for ref in placements]
+    return await plan_works(works, snapshot.fleet, open_target, done=done)
+
+
+def wanted_of(snapshot: Snapshot, placement: PlacementRef) -> tuple[Desired, Application]:
+    """Say what shall be of a placement, and by which policy. Raises Stalled, Transient."""
+    application = snapshot.entry(placement).application
+    if application.state is State.ABSENT:
+        return nothing(placement, Revision(NOWHERE, snapshot.fleet.checkout.commit)), application
+    return snapshot.rendered(placement).desired, application
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A placement to plan; `wanted` gives what shall be of it, or raises why that can't be said."""
+
+    placement: PlacementRef
+    wanted: Callable[[], tuple[Desired, Application]]
+
+
+async def plan_works(
+    works: Iterable[Work], fleet: Fleet, open_target: OpenTarget, *, done: Callable[[Planned], None]
+) -> tuple[Planned, ...]:
+    """Plan on the live state of the targets that a fleet names."""
+    wanted = tuple(works)
+    places = {(one.placement.environment, one.placement.target) for one in wanted}
+    async with _targets(fleet, places, open_target) as targets:
+        planned = await asyncio.gather(*(_plan(one, targets, done) for one in wanted))
     return tuple(planned)
 
 
 async def _plan(
-    snapshot: Snapshot,
-    placement: PlacementRef,
-    targets: Mapping[tuple[EnvironmentName, TargetName], Target | ConvergeError],
-    done: Callable[[Planned], None],
+    work: Work, targets: Mapping[Place, Target | ConvergeError], done: Callable[[Planned], None]
 ) -> Planned:
-    target = targets[placement.environment, placement.target]
+    target = targets[work.placement.environment, work.placement.target]
     try:
         if isinstance(target, ConvergeError):
             raise target
-        desired = snapshot.rendered(placement).desired
-        planned = Planned(placement, await target.plan(desired, snapshot.entry(placement).application))
+        desired, application = work.wanted()
+        planned = Planned(work.placement, await target.plan(desired, application))
     except ConvergeError as error:
-        planned = Planned(placement, None, error)
+        planned = Planned(work.placement, None, error)
     done(planned)
     return planned
 
 
 @asynccontextmanager
 async def _targets(
-    snapshot: Snapshot, places: Iterable[tuple[EnvironmentName, TargetName]], open_target: OpenTarget
-) -> AsyncIterator[Mapping[tuple[EnvironmentName, TargetName], Target | ConvergeError]]:
-    """Open each target once; one that can't be opened stands there as its error."""
-    platform = snapshot.fleet.platform
+    fleet: Fleet, places: Iterable[Place], open_target: OpenTarget
+) -> AsyncIterator[Mapping[Place, Target | ConvergeError]]:
+    """Open each target once; one that can't be opened, or that the fleet does not name, stands there as its error."""
+    platform = fleet.platform
     async with AsyncExitStack() as stack:
-        opened: dict[tuple[EnvironmentName, TargetName], Target | ConvergeError] = {}
+        opened: dict[Place, Target | ConvergeError] = {}
         for environment, name in places:
-            spec = platform.environments[environment].targets[name]
+            targets = platform.environments[environment].targets if environment in platform.environments else {}
+            if name not in targets:
+                opened[environment, name] = Stalled(
+                    f"environment {environment} has no target {name}, so what runs there stays as it is. "
+                    f"Take its applications out first, and the target when they are gone"
+                )
+                continue
             context: AbstractAsyncContextManager[Target] = open_target(
-                spec, environment, platform.installation, changed=lambda _ref: None
+                targets[name], environment, platform.installation, changed=lambda _ref: None
             )
             try:
                 opened[environment, name] = await stack.enter_async_context(context)

@@ -1,0 +1,90 @@
+"""What each placement's last render read, kept on disk for the commands that look once.
+
+A controller has it in memory. A command that begins with nothing would have to render a whole fleet to know what one
+commit touches; with this it renders what is touched. It is a cache: paths and git's object ids, never content, and
+deleting it costs one slow answer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from controller.documents import canonical, decode
+from controller.model import ConvergeError, Digest, RepositoryName, Tree
+from controller.render import RENDERER_VERSION, Read
+
+FORMAT = f"1 {RENDERER_VERSION} {version('converge-gitops')}"  # another one is not read: it may read other files
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """A render's request without its trees, as a digest, and everything that it read of the trees."""
+
+    shape: Digest
+    reads: tuple[Read, ...]
+
+    def holds(self, shape: Digest, trees: Mapping[RepositoryName, Tree]) -> bool:
+        """Tell whether rendering these trees by this request gives what it gave. Raises as the trees do."""
+        return self.shape == shape and are_unmoved(self.reads, trees)
+
+
+def are_unmoved(reads: Sequence[Read], trees: Mapping[RepositoryName, Tree]) -> bool:
+    """Tell whether everything that was read is in these trees as it was, and what was missing still is."""
+    return all(read.repository in trees and trees[read.repository].digest(read.path) == read.digest for read in reads)
+
+
+class Footprints:
+    """The footprints of one platform's placements, by their names; `save` writes them where they changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = _load(path)
+        self._is_changed = False
+
+    def get(self, placement: str) -> Footprint | None:
+        return self._known.get(placement)
+
+    def put(self, placement: str, footprint: Footprint) -> None:
+        if self._known.get(placement) != footprint:
+            self._known[placement] = footprint
+            self._is_changed = True
+
+    def save(self) -> None:
+        """Write the file, whole or not at all. A disk that takes it not is no failure: it is a cache."""
+        if not self._is_changed:
+            return
+        content: dict[str, Any] = {
+            "format": FORMAT,
+            "placements": {
+                name: [one.shape, [[read.repository, read.path, read.digest] for read in one.reads]]
+                for name, one in self._known.items()
+            },
+        }
+        new = self._path.with_suffix(f".new-{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(canonical(content))
+            new.replace(self._path)
+        except OSError:
+            return
+        self._is_changed = False
+
+
+def _load(path: Path) -> dict[str, Footprint]:
+    """Read what was saved. What can't be read, in part or whole, is as if it had never been there."""
+    try:
+        content: Any = decode(path.read_bytes())
+        if content["format"] != FORMAT:
+            return {}
+        return {name: _footprint(*one) for name, one in content["placements"].items()}
+    except (OSError, ConvergeError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _footprint(shape: str, reads: Sequence[Sequence[str]]) -> Footprint:
+    return Footprint(Digest(shape), tuple(Read(RepositoryName(one), path, digest) for one, path, digest in reads))

@@ -1,0 +1,188 @@
+"""What a commit would change, before it is merged: which placements would be rendered to something else, and how.
+
+The fleet is taken twice, as it is and with the commit in it. A placement that read nothing of what the commit touches
+is decided by look-ups; what it may touch is rendered both ways, and what comes out the same is left out. Nothing is
+written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+
+from controller.engine.fleet import Entry
+from controller.engine.pool import OpenTarget
+from controller.engine.rendering import Renderer
+from controller.engine.snapshot import NOWHERE, Planned, Snapshot, Work, plan_works, read_with, select, wanted_of
+from controller.engine.sources import Checkout
+from controller.engine.teardown import nothing, orphan
+from controller.git import Mirrors
+from controller.model import PLATFORM, Application, ConvergeError, Desired, PlacementRef, Revision, State
+from controller.runtime import Clock
+
+BREATH = 50  # placements that are looked at between two turns of the event loop
+
+
+class Effect(StrEnum):
+    """What a commit does to a placement; `alike`: it touches what the placement reads, and not what comes of it."""
+
+    NONE = "none"
+    ALIKE = "alike"
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A fleet without and with a commit, and what the commit does to each placement of either.
+
+    `fixed` names those that stay at a tag or commit of its repository, or at a branch that it does not come to.
+    """
+
+    candidate: Checkout
+    before: Snapshot
+    after: Snapshot
+    effects: Mapping[PlacementRef, Effect]
+    fixed: frozenset[PlacementRef]
+
+    def select(self, wanted: Sequence[str]) -> tuple[PlacementRef, ...]:
+        """Find placements, also those that are gone with the commit, as `Snapshot.select` does."""
+        return select(self.effects, wanted)
+
+    def is_affected(self, placement: PlacementRef) -> bool:
+        """Tell whether a placement would be other than it is."""
+        return self.effects[placement] not in {Effect.NONE, Effect.ALIKE}
+
+
+async def preview(before: Snapshot, candidate: Checkout, mirrors: Mirrors, *, into: str = "", clock: Clock) -> Preview:
+    """Say what a commit would do. `into` is the one branch it would come to; "": all that applications follow.
+
+    Raises Invalid for a platform commit that does not validate, Stalled, Transient.
+    """
+    fixed: frozenset[PlacementRef] = frozenset()
+    if candidate.repository == PLATFORM:
+        after = await read_with(before, candidate, mirrors, clock=clock)
+    else:
+        moved = await _moved(before, candidate, into)
+        instead = {(candidate.repository, one): candidate for one in moved}
+        after = replace(before, instead=instead, renderer=Renderer())
+        fixed = frozenset(ref for ref, entry in before.fleet.entries.items() if _is_fixed(entry, candidate, moved))
+    effects: dict[PlacementRef, Effect] = {}
+    for number, ref in enumerate(sorted({*before.fleet.entries, *after.fleet.entries})):
+        if number % BREATH == 0:
+            await asyncio.sleep(0)
+        effects[ref] = Effect.NONE if ref in fixed else _effect(ref, before, after)
+    return Preview(candidate, before, after, effects, fixed)
+
+
+async def _moved(before: Snapshot, candidate: Checkout, into: str) -> frozenset[str]:
+    """Name the revisions that the commit is taken for: branches, as applications name them."""
+    followed = {
+        entry.application.revision
+        for entry in before.fleet.entries.values()
+        if entry.repository.name == candidate.repository
+    }
+    mirror = before.sources[candidate.repository].mirror
+    branches = {one: "" if one in {"", "HEAD"} else one.removeprefix("refs/heads/") for one in followed}
+    if into:
+        wanted = {into.removeprefix("refs/heads/")}
+        if "" in branches.values() and await mirror.default_branch() in wanted:
+            wanted.add("")
+        return frozenset(one for one, branch in branches.items() if branch in wanted)
+    names = sorted(f"refs/heads/{branch}" for branch in branches.values() if branch)
+    refs = await mirror.refs(names) if names else {}
+    return frozenset(one for one, branch in branches.items() if not branch or f"refs/heads/{branch}" in refs)
+
+
+def _is_fixed(entry: Entry, candidate: Checkout, moved: frozenset[str]) -> bool:
+    return entry.repository.name == candidate.repository and entry.application.revision not in moved
+
+
+def _effect(ref: PlacementRef, before: Snapshot, after: Snapshot) -> Effect:
+    old, new = _present(ref, before), _present(ref, after)
+    if old is None or new is None:
+        return Effect.REMOVED if old else Effect.ADDED if new else Effect.NONE
+    if _policy(ref, before) == _policy(ref, after) and _renders_alike(ref, before, after):
+        return Effect.NONE
+    said = _said(ref, before)
+    if said != _said(ref, after):
+        return Effect.CHANGED
+    return Effect.NONE if isinstance(said, str) else Effect.ALIKE  # what a failed render read is not known
+
+
+def _present(ref: PlacementRef, snapshot: Snapshot) -> Entry | None:
+    entry = snapshot.fleet.entries.get(ref)
+    return None if entry is None or entry.application.state is State.ABSENT else entry
+
+
+def _policy(ref: PlacementRef, snapshot: Snapshot) -> tuple[object, ...]:
+    """Give what the platform says of a placement besides what it renders to, as far as a plan tells of it."""
+    entry = snapshot.entry(ref)
+    application = entry.application
+    return (
+        entry.target,
+        entry.repository,
+        application.create_namespace,
+        application.approve_deletions,
+        replace(application.sync, windows=()),
+        snapshot.fleet.platform.problems.get(ref.group),
+    )
+
+
+def _renders_alike(ref: PlacementRef, before: Snapshot, after: Snapshot) -> bool:
+    """Tell whether nothing moved that the placement reads; False too where that can't be known."""
+    try:
+        old, new = before.checkout(before.entry(ref)), after.checkout(after.entry(ref))
+    except ConvergeError:
+        return False
+    renderer, platform = before.renderer, before.fleet.checkout
+    if not renderer.is_known_to_hold(ref, before.entry(ref), old, platform):
+        with suppress(ConvergeError):  # whoever compares meets it again
+            renderer.rendered(ref, before.entry(ref), old, platform)
+    return renderer.is_known_to_hold(ref, after.entry(ref), new, after.fleet.checkout)
+
+
+def _said(ref: PlacementRef, snapshot: Snapshot) -> tuple[object, ...] | str:
+    """Give all that a plan starts from, or why there is none."""
+    entry = snapshot.entry(ref)
+    try:
+        digest = snapshot.rendered(ref).desired.digest
+    except ConvergeError as error:
+        return _without_commits(str(error), entry, snapshot)
+    return digest, entry.target, entry.application.create_namespace, entry.application.sync.prune
+
+
+def _without_commits(text: str, entry: Entry, snapshot: Snapshot) -> str:
+    """Leave out of an error which commit it was met at: at another one it is the same error."""
+    with suppress(ConvergeError):
+        text = text.replace(snapshot.checkout(entry).commit[:12], "")
+    return text.replace(snapshot.fleet.checkout.commit[:12], "")
+
+
+async def plan_preview(
+    found: Preview, wanted: Sequence[PlacementRef], open_target: OpenTarget, *, done: Callable[[Planned], None]
+) -> tuple[Planned, ...]:
+    """Plan placements with the commit in force, on the live state, each failure its own."""
+    works = [Work(ref, partial(_gone if found.effects[ref] is Effect.REMOVED else _with, found, ref)) for ref in wanted]
+    return await plan_works(works, found.after.fleet, open_target, done=done)
+
+
+def _with(found: Preview, ref: PlacementRef) -> tuple[Desired, Application]:
+    return wanted_of(found.after, ref)
+
+
+def _gone(found: Preview, ref: PlacementRef) -> tuple[Desired, Application]:
+    """Say what is left of a placement that git no longer names: nothing, under its environment's policy."""
+    revision = Revision(NOWHERE, found.candidate.commit)
+    entry = found.after.fleet.entries.get(ref)
+    if entry is not None:
+        return nothing(ref, revision), entry.application
+    sync = found.before.entry(ref).application.sync
+    environment = found.after.fleet.platform.environments.get(ref.environment)
+    application = orphan(ref, environment.sync if environment else sync, found.after.fleet.platform.origin)
+    return nothing(ref, revision), application
