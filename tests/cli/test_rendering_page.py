@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,19 @@ from click.testing import CliRunner
 
 from controller.cli import main
 from controller.documents import decode, write
+from controller.git import Identity
 from controller.render import render
+from controller.runtime import bare_environment, run
+from controller.sandbox import GitHost, SandboxCluster
 from tests.render.requests import request_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/rendering.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 FILES = [text for language, text in BLOCKS if language == "yaml" and text.startswith(("# examples/", "# overlays/"))]
-COMMANDS = [text for language, text in BLOCKS if language == "console"]
+CONSOLE = [text for language, text in BLOCKS if language == "console"]
+COMMANDS = [text for text in CONSOLE if not text.startswith("$ converge plan")]
+(PLAN,) = (text for text in CONSOLE if text.startswith("$ converge plan"))
 
 
 def matches(shown: str, printed: str) -> bool:
@@ -45,11 +52,39 @@ async def test_a_command_prints_what_is_shown(
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("CONVERGE_PLATFORM", reference_platform)
     monkeypatch.setenv("CONVERGE_CACHE", str(tmp_path / "cache"))
+    await prints(text, 0)
+
+
+async def prints(text: str, code: int) -> None:
     command, _, shown = text.partition("\n")
     argv = shlex.split(command.removeprefix("$ converge "))
     result = await asyncio.to_thread(CliRunner().invoke, main, argv)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == code, result.output
     assert matches(shown, result.stdout), result.stdout
+
+
+async def test_the_commit_that_is_asked_about_changes_what_is_shown(
+    reference_platform: str, git_host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVERGE_PLATFORM", reference_platform)
+    monkeypatch.setenv("CONVERGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CONVERGE_CREDENTIALS", str(tmp_path / "credentials"))
+    (tmp_path / "credentials" / "kubeconfig").mkdir(parents=True)
+    async with SandboxCluster() as cluster:
+        cluster.write_kubeconfig(tmp_path / "credentials/kubeconfig/kubeconfig", name="hangzhou")
+        argv = (sys.executable, "-m", "controller.cli", "run", "--once")  # it hears signals: no thread's business
+        done = await run(argv, cwd=tmp_path, env=bare_environment(os.environ), deadline_seconds=60)
+        assert done.returncode == 0, done.error_text
+        overlay = "overlays/prod/shop/kustomization.yaml"
+        head = await git_host.head("platform")
+        assert head is not None
+        await git_host.move_branch("platform", "bigger-sale", head)
+        changed = (ROOT / overlay).read_bytes().replace(b"count: 3", b"count: 5")
+        author = Identity("Wang Li", "wang.li@example.com")
+        await git_host.commit(
+            "platform", {overlay: changed}, branch="bigger-sale", message="Make room for the sale", author=author
+        )
+        await prints(PLAN, 3)
 
 
 def test_the_parameters_render_to_what_is_shown() -> None:
