@@ -120,6 +120,7 @@ async def test_somebody_else_s_commit_is_kept(git_host: GitHost, shop: Mirror) -
     assert await git_host.show("shop", "n", branch=BRANCH) == "42"
 
 
+@pytest.mark.slow
 async def test_ten_writers_of_one_branch_lose_nothing(git_host: GitHost, shop: Mirror, tmp_path: Path) -> None:
     writers = [Mirrors(tmp_path / f"cache-{n}", CredentialStore(tmp_path)) for n in range(10)]
 

@@ -15,6 +15,8 @@ from controller.sandbox import GitHost
 from tests.fixtures.waiting import eventually
 from tests.git.test_changes import Write
 
+pytestmark = pytest.mark.slow
+
 BRANCH = "converge-status"
 WHO = Identity("Converge", "converge@example.com")
 FILES = {"status/a": b"Synced", "status/b": b"Failed"}

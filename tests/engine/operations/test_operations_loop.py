@@ -12,6 +12,8 @@ from tests.cluster.api import Api, ApiError
 from tests.engine.operations.conftest import Person
 from tests.fixtures.loop import Loop, config_map, deployment, dump
 
+pytestmark = pytest.mark.slow
+
 GOOD, BAD = "registry.example.com/app:1", "fail.example/pull/app:1"
 
 
