@@ -38,6 +38,38 @@ def are_unmoved(reads: Sequence[Read], trees: Mapping[RepositoryName, Tree]) -> 
     return all(read.repository in trees and trees[read.repository].digest(read.path) == read.digest for read in reads)
 
 
+def cover_of(reads: Sequence[Read], trees: Mapping[RepositoryName, Tree], homes: Sequence[Read]) -> tuple[Read, ...]:
+    """Give fewer look-ups that say as much while they hold: whole directories for what was read or missed below them.
+
+    `homes` are directories that belong to the placement alone. A path that leads over a symbolic link stays for itself:
+    what it leads to may lie elsewhere. Where the cover no longer holds the reads may, so they have the last word.
+    """
+    cover: dict[Read, None] = {}
+    for read in reads:
+        tree = trees[read.repository]
+        path = read.path if read.digest else _first_missing(read.path, tree)
+        place = path if read.digest else path.rpartition("/")[0]
+        is_direct = tree.real_path(place) == place
+        home = next((one for one in homes if is_direct and _is_in(one, read.repository, place)), None)
+        cover[home or Read(read.repository, path, read.digest)] = None
+    return tuple(cover)
+
+
+def _is_in(home: Read, repository: RepositoryName, path: str) -> bool:
+    is_below = not home.path or path == home.path or path.startswith(f"{home.path}/")
+    return bool(home.digest) and home.repository == repository and is_below
+
+
+def _first_missing(path: str, tree: Tree) -> str:
+    """Name the widest directory that is missing on the way to a missing path."""
+    parts = path.split("/")
+    for count in range(1, len(parts)):
+        above = "/".join(parts[:count])
+        if not tree.digest(above):
+            return above
+    return path
+
+
 class Footprints:
     """The footprints of one platform's placements, by their names; `save` writes them where they changed."""
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 from controller.documents import canonical, digest_of
 from controller.engine.fleet import Entry
-from controller.engine.footprints import Footprint, Footprints, are_unmoved
+from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
 from controller.engine.sources import Checkout
 from controller.model import (
     PLATFORM,
+    ConvergeError,
     Digest,
     JsonValue,
     PlacementRef,
@@ -23,7 +24,7 @@ from controller.model import (
     Stalled,
     Tree,
 )
-from controller.render import Rendered, RenderRequest, overlay_paths, render
+from controller.render import Read, Rendered, RenderRequest, overlay_paths, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class _Kept:
     shape: tuple[object, ...]  # of the request, without its trees
     revision: Revision  # the last one that it was found to hold for
     result: Rendered | Stalled
+    cover: tuple[Read, ...] = ()  # of the reads: while it holds, so do they
 
 
 class Renderer:
@@ -68,7 +70,7 @@ class Renderer:
             return self.is_current(placement, entry, application, platform)
         try:
             return footprint.holds(_shape_digest(placement, entry), _trees(application, platform))
-        except Stalled:  # a link that leads out of the tree now
+        except ConvergeError:
             return False
 
     def forget(self, placement: PlacementRef) -> None:
@@ -82,9 +84,18 @@ class Renderer:
             return False
         if kept.revision == revision:
             return True
-        if isinstance(kept.result, Stalled) or not are_unmoved(kept.result.reads, _trees(application, platform)):
+        if isinstance(kept.result, Stalled):
             return False
-        self._kept[placement] = replace(kept, revision=revision)
+        trees = _trees(application, platform)
+        cover = kept.cover
+        try:
+            if not are_unmoved(cover, trees):
+                if not are_unmoved(kept.result.reads, trees):
+                    return False
+                cover = _cover(placement, kept.result, entry, application, platform)
+        except ConvergeError:  # such as a link that leads out of the tree now: whoever renders meets it, and tells it
+            return False
+        self._kept[placement] = replace(kept, revision=revision, cover=cover)
         return True
 
     def _render(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> _Kept:
@@ -97,7 +108,9 @@ class Renderer:
             return _Kept(_shape(placement, entry), revision, error)
         if self._footprints is not None:
             self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads))
-        return _Kept(_shape(placement, entry), revision, result)
+        return _Kept(
+            _shape(placement, entry), revision, result, _cover(placement, result, entry, application, platform)
+        )
 
 
 def request_for(placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> RenderRequest:
@@ -132,6 +145,16 @@ def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
     return digest_of(
         canonical([str(placement), application.repository, application.path, application.namespace, typed])
     )
+
+
+def _cover(
+    placement: PlacementRef, result: Rendered, entry: Entry, application: Checkout, platform: Checkout
+) -> tuple[Read, ...]:
+    """Cover a render's reads by the application's own directory and the overlays that are its alone."""
+    path, (_, *own) = entry.application.path, overlay_paths(placement)
+    homes = [Read(application.repository, path, application.tree.digest(path))]
+    homes += [Read(PLATFORM, one, platform.tree.digest(one)) for one in own]
+    return cover_of(result.reads, _trees(application, platform), homes)
 
 
 def _trees(application: Checkout, platform: Checkout) -> Mapping[RepositoryName, Tree]:
