@@ -16,6 +16,8 @@ from statistics import median, quantiles
 import click
 
 from benchmarks.bare import Floor
+from benchmarks.changes import Changes, measure_changes
+from benchmarks.changes import table as changes_table
 from benchmarks.delivery import Measured, Round, measure_round
 from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
 from benchmarks.plane import Plane, plane
@@ -23,8 +25,9 @@ from benchmarks.rendering import Rendering, measure_rendering, table
 
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
-NAMES = ("delivery", "drift", "idle", "rendering")
+NAMES = ("delivery", "drift", "idle", "rendering", "changes")
 MORE_POLLS = 1.25
+APPLICATIONS = 1000
 FOUND_SECONDS, CORRECTED_SECONDS = 1.0, 2.0
 
 
@@ -61,10 +64,12 @@ def main(  # a command line
         placements, runs, edits, idle_seconds = 10, 1, 4, 6.0
     names = names or NAMES
     goals: list[Goal] = []
-    if set(names) - {"rendering"}:
+    if set(names) - {"rendering", "changes"}:
         goals += asyncio.run(measure(names, placements, runs, edits, idle_seconds))
     if "rendering" in names:
         goals += _rendering(measure_rendering(runs, peers_up_to=1000 if quick else 3000))
+    if "changes" in names:
+        goals += _changes(asyncio.run(measure_changes(100 if quick else APPLICATIONS, runs)))
     if quick:
         print("quick: nothing is judged")
         return
@@ -163,6 +168,16 @@ def _rendering(measured: Rendering) -> Sequence[Goal]:
         *goals,
         Goal("time of 10,000 resources ÷ time of 1,000", measured.growth, 11.0),
         Goal("a build of 1,000 resources adds, MiB", measured.mebibytes, 60.0),
+    ]
+
+
+def _changes(measured: Changes) -> Sequence[Goal]:
+    print("\n".join(changes_table(measured)) + "\n")
+    return [
+        Goal("placements that a commit to one application renders", measured.rendered, 1.0),
+        Goal("the decision for all the others, s", median(measured.decisions), 0.05),
+        Goal("converge plan --ref with an empty cache, s", measured.first_plan, 2.0),
+        Goal("converge plan --ref, s", median(measured.plans), 2.0),
     ]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.documents import canonical, decode
-from controller.model import ConvergeError, Digest, RepositoryName, Tree
+from controller.model import ConvergeError, Digest, JsonValue, RepositoryName, Tree
 from controller.render import RENDERER_VERSION, Read
 
 FORMAT = f"1 {RENDERER_VERSION} {version('converge-gitops')}"  # another one is not read: it may read other files
@@ -23,14 +23,15 @@ FORMAT = f"1 {RENDERER_VERSION} {version('converge-gitops')}"  # another one is 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """A render's request without its trees, as a digest, and everything that it read of the trees."""
+    """A render's request without its trees, as a digest, and what it read of the trees; `cover` says it in fewer."""
 
     shape: Digest
     reads: tuple[Read, ...]
+    cover: tuple[Read, ...]
 
     def holds(self, shape: Digest, trees: Mapping[RepositoryName, Tree]) -> bool:
         """Tell whether rendering these trees by this request gives what it gave. Raises as the trees do."""
-        return self.shape == shape and are_unmoved(self.reads, trees)
+        return self.shape == shape and (are_unmoved(self.cover, trees) or are_unmoved(self.reads, trees))
 
 
 def are_unmoved(reads: Sequence[Read], trees: Mapping[RepositoryName, Tree]) -> bool:
@@ -93,8 +94,7 @@ class Footprints:
         content: dict[str, Any] = {
             "format": FORMAT,
             "placements": {
-                name: [one.shape, [[read.repository, read.path, read.digest] for read in one.reads]]
-                for name, one in self._known.items()
+                name: [one.shape, _listed(one.reads), _listed(one.cover)] for name, one in self._known.items()
             },
         }
         new = self._path.with_suffix(f".new-{os.getpid()}")
@@ -118,5 +118,13 @@ def _load(path: Path) -> dict[str, Footprint]:
         return {}
 
 
-def _footprint(shape: str, reads: Sequence[Sequence[str]]) -> Footprint:
-    return Footprint(Digest(shape), tuple(Read(RepositoryName(one), path, digest) for one, path, digest in reads))
+def _footprint(shape: str, reads: Sequence[Sequence[str]], cover: Sequence[Sequence[str]]) -> Footprint:
+    return Footprint(Digest(shape), _unlisted(reads), _unlisted(cover))
+
+
+def _listed(reads: Sequence[Read]) -> list[JsonValue]:
+    return [[read.repository, read.path, read.digest] for read in reads]
+
+
+def _unlisted(reads: Sequence[Sequence[str]]) -> tuple[Read, ...]:
+    return tuple(Read(RepositoryName(name), path, digest) for name, path, digest in reads)

@@ -106,11 +106,10 @@ class Renderer:
             result = render(request)
         except Stalled as error:
             return _Kept(_shape(placement, entry), revision, error)
+        cover = _cover(placement, result, entry, application, platform)
         if self._footprints is not None:
-            self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads))
-        return _Kept(
-            _shape(placement, entry), revision, result, _cover(placement, result, entry, application, platform)
-        )
+            self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads, cover))
+        return _Kept(_shape(placement, entry), revision, result, cover)
 
 
 def request_for(placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> RenderRequest:
