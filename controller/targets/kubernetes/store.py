@@ -107,20 +107,25 @@ class Store:
         placement = self._placement(sight, None)
         if placement is None:
             raise ValueError(f"{sight.key} does not carry the owner annotation of this installation")
-        new = _record(sight, placement, None, is_suspect=False)
-        new = replace(new, baseline=baseline(new.member.live(), new.member.managed()))
-        if record is None or record.member.uid != sight.uid:
-            self._put(new)
-            return new.member, NOBODY
-        if not is_newer(record.member.resource_version, sight.resource_version):
-            self._put(new)
-            return new.member, NOBODY
-        # Somebody wrote after us, and the watch told it before the server's answer reached us.
-        seen = replace(record, baseline=new.baseline)
-        is_suspect = baseline(seen.member.live(), seen.member.managed()) != new.baseline
-        seen = replace(seen, member=replace(seen.member, is_suspect=is_suspect))
-        self._put(seen)
-        return seen.member, frozenset({placement}) if is_suspect else NOBODY
+        live, managed = _decoded(sight)
+        ours = baseline(live, managed)
+        if record is not None and record.member.uid == sight.uid:
+            if _is_shown(sight, record.member):  # the watch was faster than the answer
+                member = replace(record.member, is_suspect=False)
+                self._put(Record(member, record.substance, ours))
+                return member, NOBODY
+            if is_newer(record.member.resource_version, sight.resource_version):
+                return self._overtaken(record, ours)
+        new = replace(_record(sight, placement, None, is_suspect=False), baseline=ours)
+        self._put(new)
+        return new.member, NOBODY
+
+    def _overtaken(self, record: Record, ours: Baseline) -> tuple[Member, Placements]:
+        """Judge what somebody wrote after us, and the watch told before the server's answer reached us."""
+        is_suspect = baseline(record.member.live(), record.member.managed()) != ours
+        member = replace(record.member, is_suspect=is_suspect)
+        self._put(Record(member, record.substance, ours))
+        return member, frozenset({member.placement}) if is_suspect else NOBODY
 
     def clean(self, member: Member) -> None:
         """Take this state of an object as the one that we applied, unless it moved since."""
@@ -214,6 +219,10 @@ def _is_news(sight: Sight, known: Member) -> bool:
     if sight.api_version != known.api_version and sight.resource_version == known.resource_version:
         return True  # the same state in other terms: the caller prefers those in which we applied
     return is_newer(sight.resource_version, known.resource_version)
+
+
+def _is_shown(sight: Sight, known: Member) -> bool:
+    return (sight.resource_version, sight.api_version) == (known.resource_version, known.api_version)
 
 
 def _is(record: Record, group_kind: str) -> bool:
