@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 from controller.engine.approvals import approvals_path, approved_plans
+from controller.engine.backoff import backoff_seconds
 from controller.engine.board import Board
 from controller.engine.checks import CHECKS, closed_window
 from controller.engine.claims import Claims
+from controller.engine.departed import Departures, read_departed
 from controller.engine.events import PlatformAccepted, PlatformRejected, Tell
 from controller.engine.fleet import (
     Entry,
@@ -24,6 +25,7 @@ from controller.engine.fleet import (
     checkout_for,
     fleet_at,
     groups_that_follow,
+    places_of,
     revisions_for,
     revisions_of,
     signers_of,
@@ -38,7 +40,7 @@ from controller.engine.runner import Runner
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout, Signers, Source
 from controller.engine.teardown import orphan, tear_down
-from controller.git import GitTree, Mirrors
+from controller.git import Mirrors
 from controller.model import (
     PLATFORM,
     Application,
@@ -51,7 +53,6 @@ from controller.model import (
     RepositoryName,
     Stalled,
     State,
-    SyncPolicy,
     SyncStatus,
     Transient,
 )
@@ -88,6 +89,7 @@ class Controller:
         self._queue: Queue[PlacementRef] = Queue()
         self._renderer = Renderer()
         self._claims = Claims()
+        self._departures = Departures()
         self._sources = SourceSet(self._new_source, self._spawn, watch=self._watch)
         self._pool = Pool(open_target, self._spawn, changed=self._target_moved, opened=self._opened)
         self._recorder = Recorder(
@@ -180,17 +182,36 @@ class Controller:
         self._follow_sources()
         self._aim_records(fleet)
         self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
-        places = {
-            (environment.name, target.name): target
-            for environment in fleet.platform.environments.values()
-            for target in environment.targets.values()
-        }
-        self._pool.set(fleet.platform.installation, places)
+        self._departures.install(before, fleet)
+        self._open_targets(fleet)
+        if before is None:
+            self._spawn(self._find_departed(), "departed")
         gone = before.entries.keys() - fleet.entries.keys() if before else frozenset[PlacementRef]()
         for placement in gone:
             self._claims.release(placement)
             self._renderer.forget(placement)
         self._wake([*gone, *(ref for ref in fleet.entries if not self._is_same(ref, before, fleet))])
+
+    def _open_targets(self, fleet: Fleet) -> None:
+        """Open the targets that environments name, and those that something has still to be taken away from."""
+        self._pool.set(fleet.platform.installation, {**self._departures.places(), **places_of(fleet.platform)})
+
+    async def _find_departed(self) -> None:
+        """Once, after the start: find what left git with its target while no controller ran."""
+        failures = 0
+        while (fleet := self._fleet) is not None:
+            try:
+                records = self._sources.source(fleet.platform.records.repository or PLATFORM).mirror
+                found = await read_departed(fleet, self._sources.source(PLATFORM).mirror, records)
+            except ConvergeError:
+                failures += 1
+                await self._clock.sleep(backoff_seconds(failures, chance=self._chance()))
+            else:
+                self._departures.add(found)
+                self._departures.install(None, self._fleet or fleet)
+                self._open_targets(self._fleet or fleet)
+                self._progress.set()
+                return
 
     def _follow_sources(self) -> None:
         settings, fleet = self._settings, self._fleet
@@ -229,25 +250,14 @@ class Controller:
 
     def _wake(self, placements: list[PlacementRef]) -> None:
         """A commit moved these: a run under way begins no further wait for the old one."""
-        self._read_ahead(placements)
+        entries = self._fleet.entries if self._fleet else {}
+        followed = [entries[ref] for ref in placements if ref in entries]
+        self._sources.read_ahead(
+            (one.repository.name, one.application.revision, one.application.path) for one in followed
+        )
         for placement in placements:
             self._runner.supersede(placement)
             self._queue.add(placement)
-
-    def _read_ahead(self, placements: list[PlacementRef]) -> None:
-        """Have the files of many renders in one request to the mirror, instead of one request each."""
-        wanted: dict[GitTree, set[str]] = {}
-        for placement in placements:
-            entry = self._fleet.entries.get(placement) if self._fleet else None
-            if entry is None:
-                continue
-            with suppress(ConvergeError):
-                tree = self._sources.current(entry.repository.name, entry.application.revision).tree
-                if isinstance(tree, GitTree):
-                    wanted.setdefault(tree, set()).add(entry.application.path)
-        for tree, paths in wanted.items():
-            with suppress(ConvergeError):  # whoever renders from it meets the same error, and tells it
-                tree.prefetch(paths)
 
     def _source_moved(self, name: RepositoryName) -> None:
         if name == PLATFORM:
@@ -273,7 +283,7 @@ class Controller:
         fleet = self._fleet
         if fleet is None:
             return
-        for ref in fleet.entries:
+        for ref in (*fleet.entries, *self._departures.at(place)):
             if (ref.environment, ref.target) == place:
                 self._queue.add(ref)
         if place in self._pool.open_places():
@@ -295,6 +305,8 @@ class Controller:
             return
         if report.retired:
             self.board.forget(placement)
+            if self._departures.retire(placement):
+                self._open_targets(fleet)
         if report.sync is SyncStatus.SYNCED and report.health in (Health.HEALTHY, Health.SUSPENDED):
             for dependant in groups_that_follow(fleet, placement.group):
                 waiting = self.board.of(dependant)
@@ -364,7 +376,7 @@ class Controller:
         try:
             target = self._pool.get((placement.environment, placement.target))
         except Stalled:
-            return None  # the target left git with the placement: its status file stays until it can be retired
+            return None  # it left git with its target, and no commit tells any more where that was
         except Transient as error:
             return Run(PlacementReport(placement=placement, sync=SyncStatus.UNKNOWN, health=Health.UNKNOWN), error)
         application = entry.application if entry else self._orphan(placement, fleet)
@@ -377,7 +389,7 @@ class Controller:
 
     def _orphan(self, placement: PlacementRef, fleet: Fleet) -> Application:
         environment = fleet.platform.environments.get(placement.environment)
-        sync = environment.sync if environment else SyncPolicy()
+        sync = environment.sync if environment else self._departures.policy(placement)
         return orphan(placement, sync, fleet.platform.origin)
 
     # --- parts --------------------------------------------------------------------------------------------
@@ -409,9 +421,9 @@ class Controller:
         return float(entry.application.sync.health_seconds) if entry else DEFAULT_HEALTH_SECONDS
 
     def _is_at_rest(self) -> bool:
-        if self._fleet is None or not self._queue.is_idle:
+        if self._fleet is None or not self._departures.is_read or not self._queue.is_idle:
             return False
-        return all(self._rests(self.board.of(ref)) for ref in self._fleet.entries)
+        return all(self._rests(self.board.of(ref)) for ref in (*self._fleet.entries, *self._departures.placements()))
 
     def _rests(self, report: PlacementReport | None) -> bool:
         if report is None or report.sync in (SyncStatus.SYNCING, SyncStatus.UNKNOWN):

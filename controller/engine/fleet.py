@@ -17,6 +17,7 @@ from controller.model import (
     Application,
     CommitId,
     ConvergeError,
+    EnvironmentName,
     GroupRef,
     Invalid,
     PlacementRef,
@@ -25,6 +26,7 @@ from controller.model import (
     Repository,
     RepositoryName,
     Target,
+    TargetName,
 )
 
 LOOK_BACK = 50  # first-parent ancestors that are tried
@@ -64,6 +66,15 @@ def fleet_of(platform: Platform, checkout: Checkout) -> Fleet:
         for target in application.targets
     }
     return Fleet(platform, checkout, entries=entries)
+
+
+def places_of(platform: Platform) -> Mapping[tuple[EnvironmentName, TargetName], Target]:
+    """Give every target of every environment."""
+    return {
+        (environment.name, target.name): target
+        for environment in platform.environments.values()
+        for target in environment.targets.values()
+    }
 
 
 async def fleet_at(checkout: Checkout, mirror: Mirror, before: Fleet | None) -> Fleet:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from controller.engine.sources import Checkout, Signers, Source
 from controller.engine.spawning import Spawn
-from controller.model import RepositoryName, Stalled
+from controller.git import GitTree
+from controller.model import ConvergeError, RepositoryName, Stalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,18 @@ class SourceSet:
 
     def is_read(self, name: RepositoryName, revision: str) -> bool:
         return name in self._following and self._following[name].source.is_read(revision)
+
+    def read_ahead(self, paths: Iterable[tuple[RepositoryName, str, str]]) -> None:
+        """Have the files under many paths (repository, revision, path) in one request per repository and revision."""
+        wanted: dict[GitTree, set[str]] = {}
+        for name, revision, path in paths:
+            with suppress(ConvergeError):  # whoever reads there meets the same error, and tells it
+                tree = self.current(name, revision).tree
+                if isinstance(tree, GitTree):
+                    wanted.setdefault(tree, set()).add(path)
+        for tree, folders in wanted.items():
+            with suppress(ConvergeError):
+                tree.prefetch(folders)
 
     def source(self, name: RepositoryName) -> Source:
         if name not in self._following:

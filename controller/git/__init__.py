@@ -1,6 +1,6 @@
 """The sources: mirrors, Trees read at a commit without a checkout, ref polling, signatures; and the one committer."""
 
-from controller.git.changes import Change, Explained, Files, Finish
+from controller.git.changes import BranchFiles, Change, Explained, Files, Finish
 from controller.git.committer import Committer
 from controller.git.failures import CommitGone
 from controller.git.history import CommitInfo
@@ -14,6 +14,7 @@ from controller.git.tree import GitTree
 
 __all__ = [
     "FAST_IMPORT_ARGS",
+    "BranchFiles",
     "Change",
     "CommitGone",
     "CommitInfo",

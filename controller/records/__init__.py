@@ -6,6 +6,7 @@ from controller.records.earlier import schemas
 from controller.records.files import Files, Layered
 from controller.records.overview import overview
 from controller.records.platform import PlatformChange, record_platform
+from controller.records.remaining import Remaining, remaining
 
 __all__ = [
     "Badge",
@@ -14,10 +15,12 @@ __all__ = [
     "Layered",
     "PlatformChange",
     "RecordChange",
+    "Remaining",
     "application_badge",
     "overview",
     "record",
     "record_platform",
+    "remaining",
     "schemas",
     "summary_badge",
 ]

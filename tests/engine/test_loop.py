@@ -12,7 +12,7 @@ from controller.engine import DriftFound, PlacementReconciled, PlatformRejected
 from controller.model import Health, SyncStatus
 from controller.runtime import Completed, bare_environment, run
 from tests.cluster.api import Api, ApiError
-from tests.fixtures.loop import Loop, config_map, deployment
+from tests.fixtures.loop import Loop, config_map, deployment, dump
 
 
 async def config(live: Api, name: str) -> Any:
@@ -203,6 +203,49 @@ async def test_an_application_that_left_git_while_nobody_looked_is_found_after_a
     await loop.platform({"billing": {}})
     async with loop.start():
         await live.until("v1", "ConfigMap", "a", lambda found: found is None)
+
+
+async def test_a_target_that_leaves_git_takes_its_few_objects_along(loop: Loop, live: Api) -> None:
+    await loop.host.create("shop", {"deploy/a.yaml": config_map("a", x="1")})
+    await loop.host.create("billing", {"deploy/b.yaml": config_map("b", x="1")})
+    targets = {"home": {"kubernetes": {}}, "away": {"kubernetes": {}}}
+    await loop.platform({"shop": {"targets": ["home"]}, "billing": {"targets": ["away"]}}, spec={"targets": targets})
+    async with loop.start() as controller:
+        await loop.synced("shop")
+        await loop.synced("billing")
+        await loop.platform({"shop": {}})
+        await live.until("v1", "ConfigMap", "b", lambda found: found is None)
+        await controller.settled()
+    assert await config(live, "a") == {"x": "1"}
+    assert "lifecycle: retired" in await loop.host.show("platform", "status/dev/billing.yaml", branch="converge-status")
+
+
+async def test_an_environment_that_left_git_while_nobody_looked_takes_its_few_objects_along(
+    loop: Loop, live: Api
+) -> None:
+    await loop.host.create("shop", {"deploy/a.yaml": config_map("a", x="1")})
+    await loop.host.create("billing", {"deploy/b.yaml": config_map("b", x="1")})
+    entry = {"repository": "billing", "path": "deploy", "revision": "main", "namespace": loop.namespace}
+    environment = {
+        "apiVersion": "converge/v1",
+        "kind": "Environment",
+        "metadata": {"name": "test"},
+        "spec": {"targets": {"lab": {"kubernetes": {}}}, "applications": {"billing": entry}},
+    }
+    url = loop.host.url("billing")
+    files = {"environments/test.yaml": dump(environment)}
+    await loop.platform({"shop": {}}, files=files, more={"billing": {"url": url}})
+    async with loop.start():
+        await loop.synced("shop")
+        await loop.synced("billing")
+    await loop.host.commit("platform", {"environments/test.yaml": None})
+    async with loop.start() as controller:
+        await live.until("v1", "ConfigMap", "b", lambda found: found is None)
+        await controller.settled()
+    assert await config(live, "a") == {"x": "1"}
+    assert "lifecycle: retired" in await loop.host.show(
+        "platform", "status/test/billing.yaml", branch="converge-status"
+    )
 
 
 async def test_an_application_waits_for_what_it_depends_on(loop: Loop, live: Api) -> None:
