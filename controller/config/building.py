@@ -118,6 +118,7 @@ def _target(name: str, node: Node) -> Target:
         context=cluster.text("context"),
         kubeconfig=cluster.text("kubeconfig"),
         in_cluster=cluster.flag("inCluster", default=False),
+        uid=cluster.text("uid"),
         labels=labels,
         origin=node.origin(),
     )

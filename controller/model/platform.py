@@ -90,6 +90,7 @@ class KubernetesTarget:
     context: str = ""  # of the kubeconfig in the credential store; "" with in_cluster, else the current one
     kubeconfig: str = ""  # the credential that holds the kubeconfig; "" is `kubeconfig`
     in_cluster: bool = False
+    uid: str = ""  # of its namespace kube-system: which cluster it is; "" for the one that is found at the start
     labels: Mapping[str, str] = field(default_factory=dict)
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 

@@ -98,7 +98,7 @@ metadata: {name: prod}
 spec:
   targets:
     hangzhou: {kubernetes: {context: prod-hz, kubeconfig: hz}, labels: {region: cn-east}}
-    here: {kubernetes: {inCluster: true}}
+    here: {kubernetes: {inCluster: true, uid: 5c1e3c6a-6f0b-4b07-9f0e-0f7a2d5b1c11}}
     cloud: {terraform: {credentials: [aws]}}
   sync: {pending: approve, drift: report, windows: [{cron: "0 22 * * 1-5", for: 1h30m, zone: Asia/Shanghai}]}
   parameters: {size: 1, zone: a}
@@ -148,7 +148,7 @@ def test_environments_are_read_from_a_file_and_a_folder() -> None:
     assert isinstance(hangzhou, KubernetesTarget)
     assert (hangzhou.context, hangzhou.kubeconfig, hangzhou.labels) == ("prod-hz", "hz", {"region": "cn-east"})
     assert isinstance(here, KubernetesTarget)
-    assert here.in_cluster
+    assert (here.in_cluster, here.uid) == (True, "5c1e3c6a-6f0b-4b07-9f0e-0f7a2d5b1c11")
     assert isinstance(cloud, TerraformTarget)
     assert cloud.credentials == ("aws",)
     assert prod.sync.windows == (Window("0 22 * * 1-5", 5400, "Asia/Shanghai", True),)

@@ -46,7 +46,7 @@ FINISHED: Final = frozenset({"Complete", "Failed"})  # conditions of a Job that 
 class Cluster:
     """`async with Cluster(…) as cluster` follows the cluster until it is left; implements `targets.Target`.
 
-    `plan_key` keys the hashes of secret values in plans (rule 9); `known_uid` is what the cluster was called before.
+    `plan_key` keys the hashes of secret values in plans (rule 9).
     """
 
     def __init__(
@@ -59,10 +59,9 @@ class Cluster:
         plan_key: Secret,
         clock: Clock,
         changed: Callable[[PlacementRef], None],
-        known_uid: str = "",
     ) -> None:
         name = f"{environment}/{spec.name}"
-        self._identity = Identity(name, known_uid)
+        self._identity = Identity(name, spec.uid)
         self._connection = Connection(name, self._identity.watching(source))
         self._discovery = Discovery(self._connection)
         self._changed = changed

@@ -64,7 +64,7 @@ class Identity:
         if self.uid and uid != self.uid:
             raise Stalled(
                 f"{self._name}: this is another cluster than before (kube-system has uid {uid}, not {self.uid}). "
-                f"Point the context back, or give the new cluster a target of its own"
+                f"Point the context back, or give the new cluster a target of its own, or say `uid: {uid}`"
             )
         self.uid = uid
         self.is_certain = True

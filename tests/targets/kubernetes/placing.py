@@ -177,11 +177,11 @@ async def placed(
     application: str = "shop",
     installation: str = "",
     sent: Sent | None = None,
-    known_uid: str = "",
+    uid: str = "",
 ) -> AsyncIterator[Place]:
     """Connect to a cluster as a controller would. The installation is the test's own."""
     environment, name = EnvironmentName("prod"), TargetName("hz")
-    spec = KubernetesTarget(name=name, origin=ORIGIN)
+    spec = KubernetesTarget(name=name, uid=uid, origin=ORIGIN)
     sent = sent if sent is not None else Sent()
 
     async def source() -> Login:
@@ -195,7 +195,6 @@ async def placed(
         plan_key=Secret("key of the test"),
         clock=SystemClock(),
         changed=lambda _placement: None,
-        known_uid=known_uid,
     )
     _count(cluster, sent)
     placement = PlacementRef(environment, ApplicationName(application), name)

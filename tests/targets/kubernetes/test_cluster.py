@@ -18,7 +18,7 @@ pytestmark = pytest.mark.cluster
 
 
 async def test_another_cluster_than_the_known_one_is_stalled_and_nothing_is_written(cluster: KubeAccess) -> None:
-    async with placed(cluster, known_uid="another") as place:
+    async with placed(cluster, uid="another") as place:
         body = config_map("a", place.namespace, x="1")
         for call in (
             place.target.observe(place.placement),
@@ -34,7 +34,7 @@ async def test_a_cluster_is_known_by_its_uid(cluster: KubeAccess) -> None:
     async with placed(cluster) as place:
         await place.target.placements()
         uid = place.target.uid
-    async with placed(cluster, known_uid=uid) as place:
+    async with placed(cluster, uid=uid) as place:
         assert await place.target.placements() == ()
 
 
