@@ -64,3 +64,39 @@ def test_a_linked_directory_is_a_cycle_where_it_leads_back(tree: Path) -> None:
     (tree / "app/again").symlink_to("../app")
     with pytest.raises(Stalled, match="a cycle"):
         build(DirectoryTree(tree), "app")
+
+
+LOSSES = [
+    ("- {op: remove, path: /kind}\n", "kind"),
+    ("- {op: remove, path: /metadata/name}\n", "metadata.name"),
+    ("- {op: remove, path: /metadata}\n", "metadata.name"),
+    ("- {op: copy, from: /metadata, path: /kind}\n", "kind"),
+    ("- {op: replace, path: /metadata, value: text}\n", "metadata"),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "namePrefix: p-\n"])
+@pytest.mark.parametrize(("operations", "lost"), LOSSES)
+def test_a_patch_that_takes_away_what_every_object_has_is_refused(operations: str, lost: str, prefix: str) -> None:
+    files = {
+        "base/kustomization.yaml": "resources: [a.yaml]\nlabels: [{pairs: {a: b}}]\n",
+        "base/a.yaml": CONFIG,
+        "top/kustomization.yaml": f"{prefix}resources: [../base]\npatches: [{{path: p.yaml, target: {{name: a}}}}]\n",
+        "top/p.yaml": operations,
+    }
+    with pytest.raises(Stalled) as caught:
+        build(MemoryTree({name: text.encode() for name, text in files.items()}), "top")
+    assert lost.rpartition(".")[2] in str(caught.value)
+
+
+def test_a_component_that_gives_two_objects_one_id_is_refused() -> None:
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+    patch = "patches: [{target: {name: b}, patch: '- {op: replace, path: /metadata/name, value: a}'}]\n"
+    files = {
+        "top/kustomization.yaml": "resources: [a.yaml, b.yaml]\ncomponents: [../one]\n",
+        "top/a.yaml": CONFIG,
+        "top/b.yaml": CONFIG.replace("name: a", "name: b"),
+        "one/kustomization.yaml": component + patch,
+    }
+    with pytest.raises(Stalled, match="one id"):
+        build(MemoryTree({name: text.encode() for name, text in files.items()}), "top")

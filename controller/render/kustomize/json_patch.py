@@ -63,9 +63,7 @@ def _apply(document: Any, kind: Any, operation: Operation) -> None:
         case "copy":
             container, key = _container(document, _pointer(operation, "from"))
             found = _get(container, key)
-            if found is MISSING:
-                raise Stalled(f"there is no {operation['from']}")
-            _add(document, path, _copied(found))
+            _add(document, path, None if found is MISSING else _copied(found))
         case "test":
             _test(document, path, operation)
         case _:

@@ -13,7 +13,7 @@ from controller.model import Stalled
 from controller.render.kustomize.configuration import NameReference
 from controller.render.kustomize.identity import Gvk, ResId
 from controller.render.kustomize.names import set_plain
-from controller.render.kustomize.nodes import MISSING, is_null, is_scalar, is_text, set_field, text_of
+from controller.render.kustomize.nodes import MISSING, is_null, is_scalar, is_text, styled, text_of
 from controller.render.kustomize.paths import FieldSpec, visit
 from controller.render.kustomize.resource import PREFIXES, REFERRED_BY, SUFFIXES, Resource
 from controller.render.kustomize.resources import Resources
@@ -72,7 +72,11 @@ def _check_subjects(one: Resource) -> None:
     for subject in subjects if isinstance(subjects, list) else ():
         if not isinstance(subject, dict):
             raise Stalled(f"{one.source or one.id}: a subject is no mapping")
-        if text_of(subject.get("kind", MISSING)) == "ServiceAccount" and "namespace" in subject:
+        if "namespace" not in subject or "kind" not in subject:
+            continue
+        if not is_text(subject["kind"]):
+            raise Stalled(f"{one.source or one.id}: a subject's kind is no text")
+        if text_of(subject["kind"]) == "ServiceAccount":
             value = subject["namespace"]
             if not is_text(value):
                 raise Stalled(f"{one.source or one.id}: a ServiceAccount's namespace is blank among the subjects")
@@ -133,9 +137,13 @@ class _Referrer:
         self._record(found)
         if found.now.name == name and not found.namespace:
             return
-        set_field(fields, "name", found.now.name)
-        if found.namespace:
-            set_field(fields, "namespace", found.namespace)
+        for field, text in (("name", found.now.name), ("namespace", found.namespace)):
+            if not text:
+                continue
+            if field in fields:
+                set_plain(fields, field, text)
+            else:
+                fields[field] = styled(text)
 
     def _candidates(self, name: str) -> Iterator[_Known]:
         """Give what had this name and may be referred to from here: the same namespace, or none."""

@@ -24,10 +24,11 @@ def sort_legacy(
     """Sort by kind: those of `first`, all others, those of `last`; then by group, version, kind, namespace, name."""
     places = {kind: at - len(first) for at, kind in enumerate(first)} | {kind: at + 1 for at, kind in enumerate(last)}
 
-    def rank(one: Resource) -> tuple[int, tuple[int, ...] | str, str]:
+    def rank(one: Resource) -> tuple[int, str, str]:
         now = one.id
         gvk = f"{now.gvk.group or '~G'}_{now.gvk.version or '~V'}_{now.gvk.kind or '~K'}"
-        return (places.get(now.gvk.kind, 0), _reversed_for_namespaces(now, gvk), _text(now))
+        is_listed = now.gvk.kind in places
+        return (places.get(now.gvk.kind, 0), _reversed_for_namespaces(now, gvk) if is_listed else gvk, _text(now))
 
     return sorted(items, key=rank)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from controller.model import Origin
+from controller.model import Origin, Stalled
 from controller.render.kustomize.identity import DEFAULT, Gvk, ResId, cluster_scoped_kinds, gvk_of
 from controller.render.kustomize.nodes import (
     MISSING,
@@ -108,13 +108,14 @@ class Resource:
         if names is MISSING:
             return []
         group, version, _ = self.gvk
-        parts = zip(
-            text_of(names).split(","),
-            text_of(annotations.get(PREVIOUS_NAMESPACES, MISSING)).split(","),
-            text_of(annotations.get(PREVIOUS_KINDS, MISSING)).split(","),
-            strict=False,
-        )
-        return [ResId(Gvk(group, version, kind), name, namespace) for name, namespace, kind in parts]
+        columns = [text_of(names).split(",")] + [
+            text_of(annotations.get(note, MISSING)).split(",") for note in (PREVIOUS_NAMESPACES, PREVIOUS_KINDS)
+        ]
+        if len({len(one) for one in columns}) > 1:  # an empty one is not noted
+            raise Stalled(f"{self.source or self.id}: a patch has taken the kind or the name away")
+        return [
+            ResId(Gvk(group, version, kind), name, namespace) for name, namespace, kind in zip(*columns, strict=True)
+        ]
 
     @property
     def original_id(self) -> ResId:
@@ -159,11 +160,14 @@ class Resource:
             metadata[field] = {key: styled(values[key]) for key in sorted(values)}
 
     def metadata(self) -> dict[str, Any]:
-        """Give the metadata, made where there is none."""
+        """Give the metadata, made where there is none. Raises Stalled for metadata that is no mapping."""
         metadata = self.value.get("metadata")
-        if not isinstance(metadata, dict):
-            metadata = self.value["metadata"] = {}
-        return metadata
+        if isinstance(metadata, dict):
+            return metadata
+        if not is_absent(self.value.get("metadata", MISSING)):
+            raise Stalled(f"{self.source or self.kind}: metadata is no mapping")
+        made = self.value["metadata"] = {}
+        return made
 
     def notes(self, annotation: str) -> list[str]:
         """List what is noted under one annotation."""

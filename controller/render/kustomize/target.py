@@ -302,6 +302,9 @@ def add_directory(build: Build, into: Accumulated, loader: Loader, origin: Origi
     target = Target(build, loader, kustomization, origin)
     if is_component:
         target.accumulate(into)
+        gathered = list(into.items)
+        into.items.replace_all([])
+        into.items.extend(gathered)  # two may have come to one id
         return
     inner = Accumulated()
     target.accumulate(inner)
@@ -322,7 +325,19 @@ def finish_build(gathered: Accumulated, place: str) -> None:
         raise
     except Stalled as error:
         raise Invalid([Problem(Position(place), str(error))]) from error
+    problems = [problem for one in items if (problem := _what_lacks(one, place)) is not None]
+    if problems:
+        raise Invalid(problems)
     items.replace_all([one for one in items if not _is_local(one)])
+
+
+def _what_lacks(one: Resource, place: str) -> Problem | None:
+    """Say what a resource has lost that none can be without (kyaml GetValidatedMetadata)."""
+    lost = "kind" if not one.kind else "metadata.name" if not one.name and not one.kind.endswith("List") else ""
+    if not lost:
+        return None
+    where = Position(one.source.path, one.source.line) if one.source else Position(place)
+    return Problem(where, "a patch or a replacement has taken it away", lost)
 
 
 def _is_local(one: Resource) -> bool:
