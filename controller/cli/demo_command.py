@@ -67,7 +67,7 @@ async def _demo(directory: Path, cluster: str, context: str, kubeconfig: Path | 
             directory,
             place,
             connect=connect,
-            opener=lambda store: target_opener(store, clock=SystemClock()),
+            opener=lambda store: target_opener(store, clock=SystemClock(), cache=directory / "cache"),
             listen=write_journal if log else lambda _event: None,
         ) as stage,
     ):

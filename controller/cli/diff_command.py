@@ -19,7 +19,7 @@ from controller.cli.options import (
     platform_options,
     run_async,
 )
-from controller.model import ABSENT, Action, FieldChange, Hidden, ObjectPlan, format_path
+from controller.model import ABSENT, Action, FieldChange, Hidden, ObjectPlan, Unknown, format_path
 
 LOOK_BACK = 50  # versions
 
@@ -132,4 +132,4 @@ def _inside(before: Any, after: Any) -> Iterable[str]:
 def _text(value: Any) -> str:
     import orjson  # noqa: PLC0415
 
-    return str(value) if isinstance(value, Hidden) else orjson.dumps(value).decode()
+    return str(value) if isinstance(value, Hidden | Unknown) else orjson.dumps(value).decode()

@@ -15,6 +15,7 @@ from controller.model import (
     Hidden,
     SyncStatus,
     TargetName,
+    Unknown,
     format_path,
     headline_health,
     headline_sync,
@@ -65,7 +66,11 @@ def _object_json(one: ObjectDifference) -> dict[str, Any]:
 
 def _field_json(field: FieldDifference) -> dict[str, Any]:
     values = {"before": field.before, "after": field.after}
-    shown = {name: str(one) if isinstance(one, Hidden) else one for name, one in values.items() if one is not ABSENT}
+    shown = {
+        name: str(one) if isinstance(one, Hidden | Unknown) else one
+        for name, one in values.items()
+        if one is not ABSENT
+    }
     return {"field": format_path(field.path), **shown}
 
 
@@ -143,5 +148,5 @@ def version_json(number: int, version: Version, approved: Iterable[Approved] = (
 def _text(value: FieldValue) -> str:
     if value is ABSENT:
         return click.style("absent", dim=True)
-    text = str(value) if isinstance(value, Hidden) else orjson.dumps(value).decode()
+    text = str(value) if isinstance(value, Hidden | Unknown) else orjson.dumps(value).decode()
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

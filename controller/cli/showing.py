@@ -18,6 +18,7 @@ from controller.model import (
     Hidden,
     ObjectPlan,
     Plan,
+    Unknown,
     format_path,
 )
 
@@ -78,7 +79,7 @@ def editor_text(editor: Editor | None) -> str:
 def _value(value: FieldValue) -> str:
     if value is ABSENT:
         return click.style("absent", dim=True)
-    if isinstance(value, Hidden):
+    if isinstance(value, Hidden | Unknown):
         return str(value)
     text = orjson.dumps(value).decode()
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
@@ -112,7 +113,7 @@ def change_json(change: FieldChange) -> dict[str, Any]:
     result: dict[str, Any] = {"field": format_path(change.path), "cause": str(change.cause)}
     for name, value in (("before", change.before), ("after", change.after)):
         if value is not ABSENT:
-            result[name] = str(value) if isinstance(value, Hidden) else value
+            result[name] = str(value) if isinstance(value, Hidden | Unknown) else value
     if change.editor is not None:
         editor = change.editor
         result["by"] = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.cli.options import PlatformOptions
@@ -45,6 +47,7 @@ from controller.targets import Target
 
 if TYPE_CHECKING:
     from controller.targets.kubernetes import Connection, Logins
+    from controller.targets.terraform import Clouds
 
 
 @contextmanager
@@ -62,7 +65,12 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
     mirrors = Mirrors(options.cache / "mirrors", credentials)
     with Watcher() as watcher:
         controller = Controller(
-            settings, mirrors, target_opener(credentials, clock=clock), clock=clock, watcher=watcher, tell=tell
+            settings,
+            mirrors,
+            target_opener(credentials, clock=clock, cache=options.cache),
+            clock=clock,
+            watcher=watcher,
+            tell=tell,
         )
         if options.credential_directory.is_dir():
             watcher.watch(options.credential_directory, controller.poke, is_recursive=True)
@@ -74,7 +82,7 @@ async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:
     credentials = CredentialStore(options.credential_directory)
     clock = SystemClock()
     snapshot = await take_snapshot(_settings(options), Mirrors(options.cache / "mirrors", credentials), clock=clock)
-    return snapshot, target_opener(credentials, clock=clock)
+    return snapshot, target_opener(credentials, clock=clock, cache=options.cache)
 
 
 async def look_ahead(options: PlatformOptions, question: Question, *, into: str) -> tuple[Preview, OpenTarget]:
@@ -88,7 +96,7 @@ async def look_ahead(options: PlatformOptions, question: Question, *, into: str)
     candidate = await find_candidate(snapshot, question, mirrors)
     found = await preview(snapshot, candidate, mirrors, into=into, clock=clock)
     footprints.save()
-    return found, target_opener(credentials, clock=clock)
+    return found, target_opener(credentials, clock=clock, cache=options.cache)
 
 
 def _settings(options: PlatformOptions) -> Settings:
@@ -157,9 +165,10 @@ async def records_places(options: PlatformOptions) -> Places:
     return Places(mirrors, home, head, mirror, choose(branch, refs, url=mirror.url))
 
 
-def target_opener(credentials: CredentialStore, *, clock: Clock) -> OpenTarget:
-    """Give the function by which the engine opens targets of any kind."""
+def target_opener(credentials: CredentialStore, *, clock: Clock, cache: Path) -> OpenTarget:
+    """Give the function by which the engine opens targets of any kind. `cache` is where providers are kept."""
     logins = _logins()
+    clouds = functools.cache(lambda: _clouds(credentials, clock, cache))
 
     @asynccontextmanager
     async def open_target(
@@ -184,12 +193,23 @@ def target_opener(credentials: CredentialStore, *, clock: Clock) -> OpenTarget:
                 ) as cluster:
                     yield cluster
             case TerraformTarget():
-                raise Stalled(
-                    f"{spec.origin}: terraform targets can't be opened by this version. "
-                    f"Take {spec.name} out of the environment, or its applications' targets"
-                )
+                async with clouds().open(spec, environment, installation, changed=changed) as cloud:
+                    yield cloud
 
     return open_target
+
+
+def _clouds(credentials: CredentialStore, clock: Clock, cache: Path) -> Clouds:
+    """Take terraform's own configuration (mirrors, credentials of registries) from CONVERGE_TERRAFORM_CONFIG."""
+    from controller.targets.terraform import Clouds  # noqa: PLC0415  # only where an environment has such a target
+
+    configuration = os.environ.get("CONVERGE_TERRAFORM_CONFIG", "")
+    return Clouds(
+        cache / "terraform",
+        credentials=credentials,
+        clock=clock,
+        configuration=Path(configuration) if configuration else None,
+    )
 
 
 def connect(spec: KubernetesTarget, credentials: CredentialStore) -> Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from controller.config.draft import Draft, EnvironmentDraft
 from controller.config.duration import parse_duration
@@ -12,13 +13,16 @@ from controller.config.rules import DEFAULT_RECORDS, group_of
 from controller.model import (
     Application,
     ApplicationName,
+    Backend,
     CommitId,
     Environment,
     EnvironmentName,
     GroupRef,
+    IgnoredDrift,
     InstallationId,
     KubernetesTarget,
     May,
+    OnDestroy,
     OnDrift,
     OnPending,
     Platform,
@@ -79,6 +83,8 @@ def _may(node: Node) -> May | None:
         targets=node.texts("targets"),
         namespaces=node.texts("namespaces"),
         kinds=node.texts("kinds"),
+        providers=node.texts("providers"),
+        modules=node.texts("modules"),
     )
 
 
@@ -110,8 +116,7 @@ def _environment(draft: EnvironmentDraft) -> Environment:
 def _target(name: str, node: Node) -> Target:
     labels = {key: one.value for key, one in node.named("labels").items() if isinstance(one.value, str)}
     if isinstance(node.value, dict) and "terraform" in node.value:
-        credentials = node.get("terraform").texts("credentials") or ()
-        return TerraformTarget(name=TargetName(name), credentials=credentials, labels=labels, origin=node.origin())
+        return _terraform(name, node, labels)
     cluster = node.get("kubernetes")
     return KubernetesTarget(
         name=TargetName(name),
@@ -122,6 +127,31 @@ def _target(name: str, node: Node) -> Target:
         labels=labels,
         origin=node.origin(),
     )
+
+
+def _terraform(name: str, node: Node, labels: Mapping[str, str]) -> TerraformTarget:
+    said = node.get("terraform")
+    return TerraformTarget(
+        name=TargetName(name),
+        credentials=said.texts("credentials") or (),
+        tool=said.text("tool"),
+        backend=_backend(said.get("backend")),
+        interval_seconds=parse_duration(said.text("interval", "10m")),
+        timeout_seconds=parse_duration(said.text("timeout", "1h")),
+        on_destroy=OnDestroy(said.text("destroy", OnDestroy.APPROVE)),
+        ignore=tuple(_ignored(one) for one in said.get("ignore").elements()),
+        labels=labels,
+        origin=node.origin(),
+    )
+
+
+def _backend(node: Node) -> Backend | None:
+    return None if node.value is None else Backend(node.text("type"), _scalars(node.named("config")))
+
+
+def _ignored(node: Node) -> IgnoredDrift:
+    until = node.text("until")
+    return IgnoredDrift(node.text("resource"), node.texts("fields") or (), date.fromisoformat(until) if until else None)
 
 
 def _application(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -102,6 +103,14 @@ def _duration(text: str) -> Complaint | None:
     return None if seconds else Complaint(f"{quoted(text)} is no time at all")
 
 
+def _date(text: str) -> Complaint | None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return Complaint(f"{quoted(text)} is no date", 'Write it as "2026-12-31".')
+    return None
+
+
 def _window_duration(text: str) -> Complaint | None:
     found = _duration(text)
     if found is not None:
@@ -154,6 +163,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "commit-id": _commit,
         "cron": _cron,
         "credential-name": _credential,
+        "date": _date,
         "dns-label": _dns_label,
         "duration": _duration,
         "git-branch": check_branch,

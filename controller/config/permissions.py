@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
+from typing import Any
 
 from controller.config.complaint import listed, quoted
 from controller.config.globs import matches_any, matches_kind
+from controller.documents import decode
 from controller.model import Desired, Manifest, May, ObjectKey, Platform, Position, Problem, Repository
 
 OUR_NAMESPACE = "converge-system"  # holds every placement's inventory: whoever writes there could forge one
 RBAC = "rbac.authorization.k8s.io"
 TERRAFORM = "terraform"  # the group of cloud resources, which have targets and no namespaces
+WORKSPACE = "Workspace"  # all that one placement has of them: its modules are looked into
 
 # Kinds without a namespace, by API group of Kubernetes 1.35; every other kind of these groups has one.
 _CLUSTER_SCOPED = MappingProxyType(
@@ -74,8 +77,33 @@ def violations(platform: Platform, desired: Desired, *, is_namespaced: Scope = h
     return tuple(problem for one in desired.manifests for problem in _violations(one, repository, is_namespaced))
 
 
+def _workspace_violations(manifest: Manifest, repository: Repository) -> Iterator[Problem]:
+    """Give what the modules of a Terraform workspace ask for and may not, each at its place in git."""
+    may = repository.may or May()
+    uses: Any = decode(manifest.body)
+    uses = uses["uses"]
+    for what, allowed in (("providers", may.providers), ("modules", may.modules or ())):
+        for one in uses[what]:
+            if allowed is not None and not matches_any(one["name"], allowed):
+                owner = f"{_owner(repository)} may not use the {what[:-1]} {quoted(one['name'])}"
+                yield Problem(
+                    Position(one["path"], one["line"]),
+                    f"{owner} (it may: {listed(allowed) or 'none'})",
+                    advice=f"Remove it, or widen may.{what} at {repository.origin}.",
+                )
+    for one in uses["kinds"]:
+        key = ObjectKey(TERRAFORM, one["name"], "", "")
+        found = _kind_objection(key, may, scope=True)
+        if found:
+            advice = f"Remove it, or let {_owner(repository)} have {_glob_of(key)} (may.kinds at {repository.origin})."
+            yield Problem(Position(one["path"], one["line"]), f"{one['name']}: {found}", advice=advice)
+
+
 def _violations(manifest: Manifest, repository: Repository, is_namespaced: Scope) -> Iterator[Problem]:
     key, may = manifest.key, repository.may or May()
+    if (key.group, key.kind) == (TERRAFORM, WORKSPACE):
+        yield from _workspace_violations(manifest, repository)
+        return
     scope = True if key.group == TERRAFORM else is_namespaced(key)
     where = Position(manifest.origin.path, manifest.origin.line)
     what = _kind_objection(key, may, scope=scope)

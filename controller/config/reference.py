@@ -38,6 +38,7 @@ _FORMATS = {
     "commit-id": "commit",
     "cron": "cron expression",
     "credential-name": "name of a credential",
+    "date": "date",
     "dns-label": "DNS label",
     "duration": "duration",
     "git-branch": "branch",

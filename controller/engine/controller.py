@@ -381,11 +381,22 @@ class Controller:
             return Run(PlacementReport(placement=placement, sync=SyncStatus.UNKNOWN, health=Health.UNKNOWN), error)
         application = entry.application if entry else self._orphan(placement, fleet)
         run = await tear_down(
-            placement, target, application, fleet.checkout.commit, tell=self._tell, superseded=superseded
+            placement,
+            target,
+            application,
+            fleet.checkout.commit,
+            approved=self._approved(fleet, placement),
+            tell=self._tell,
+            superseded=superseded,
         )
         if entry is None and (run is None or run.report.retired):
             self._claims.release(placement)
         return run
+
+    def _approved(self, fleet: Fleet, placement: PlacementRef) -> frozenset[Digest]:
+        with suppress(ConvergeError):  # without a readable yes there is none
+            return approved_plans(fleet.checkout.tree, placement.group, now=self._clock.now())
+        return frozenset()
 
     def _orphan(self, placement: PlacementRef, fleet: Fleet) -> Application:
         environment = fleet.platform.environments.get(placement.environment)

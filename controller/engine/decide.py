@@ -38,7 +38,7 @@ def is_settled(desired: Desired, observation: Observation) -> bool:
     if observation.applied_digest != desired.digest:
         return False
     wanted = {one.key: one.digest for one in desired.manifests}
-    live = {one.key: one.digest for one in observation.objects}
+    live = {one.key: one.digest for one in observation.objects if one.part_of is None}
     is_clean = not observation.has_loose_ends and not any(one.is_suspect for one in observation.objects)
     return wanted == live and is_clean
 
@@ -126,6 +126,8 @@ def _object_report(
         result=outcome.result if outcome else None,
         reason=(outcome.reason if outcome and outcome.reason else objection),
         drift=_drift_of(planned),
+        part_of=live.part_of if live else None,
+        attributes=live.attributes if live else {},
     )
 
 

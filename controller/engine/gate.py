@@ -7,9 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from controller.model import Action, Application, Cause, Digest, ObjectPlan, OnDrift, OnPending, Permitted, Plan
+from controller.model import (
+    Action,
+    Application,
+    Cause,
+    Digest,
+    ObjectPlan,
+    OnDrift,
+    OnPending,
+    Permitted,
+    Plan,
+    State,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +70,12 @@ def _pending_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
             return "reported only (sync.pending: report)"
 
 
-def _drift_policy(one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
+def _drift_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
     """Object to what drift alone asks for; of a mixed object the drifted fields are held instead."""
     if one.is_pending or not one.is_drifted:
         return ""
+    if plan.is_whole and plan.hash in situation.approved:
+        return ""  # the yes is to the plan as it was shown, what it takes back included
     if situation.application.sync.drift is not OnDrift.REVERT:
         return f"reported only (sync.drift: {situation.application.sync.drift})"
     if str(one.key) in situation.fights:
@@ -70,11 +83,64 @@ def _drift_policy(one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
     return ""
 
 
-RULES: tuple[Rule, ...] = (_suspension, _objection, _window, _pending_policy, _drift_policy)
+def _destruction(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
+    """Ask for a yes to what is gone for good, whatever the policy: one to this plan, or one to all there is."""
+    if not one.destroys or plan.hash in situation.approved:
+        return ""
+    if situation.application.approve_deletions or situation.application.state is State.ABSENT:
+        return ""
+    return f"{one.destroys}, which waits for the approval of plan {plan.hash}"
+
+
+RULES: tuple[Rule, ...] = (_suspension, _objection, _window, _pending_policy, _destruction, _drift_policy)
 
 
 def permit(plan: Plan, situation: Situation) -> Verdict:
-    """Let through what every rule lets through; the rest becomes `nothing` with its reason as objection."""
+    """Let through what every rule lets through; the rest becomes `nothing` with its reason as objection.
+
+    Of a plan that is applied whole or not at all, one objection stops everything; its correction may still pass.
+    """
+    verdict = _permit_each(plan, situation)
+    if not plan.is_whole or not verdict.reasons:
+        return verdict
+    if plan.correction is not None and not (found := _permit_each(plan.correction, situation)).reasons:
+        return replace(verdict, permitted=_corrected(plan, found.permitted, verdict.permitted))
+    return replace(verdict, permitted=_stopped(plan, verdict.permitted))
+
+
+def _stopped(plan: Plan, verdicts: Plan) -> Permitted:
+    """Take back what was let through of a plan that can't be parted."""
+    objections = {one.key: one.objection for one in verdicts.objects}
+    objects = tuple(
+        replace(one, action=Action.NOTHING, objection=objections[one.key] or _WHOLE)
+        if one.action is not Action.NOTHING
+        else one
+        for one in plan.objects
+    )
+    return Permitted(replace(plan, objects=objects))
+
+
+def _corrected(plan: Plan, correction: Plan, verdicts: Plan) -> Permitted:
+    """Give the correction, in which everything that the plan itself would do is held."""
+    corrected = {one.key: one for one in correction.objects if one.action is not Action.NOTHING}
+    objections = {one.key: one.objection for one in verdicts.objects}
+    objects: list[ObjectPlan] = []
+    for one in plan.objects:
+        found = corrected.pop(one.key, None)
+        if found is not None:
+            pending = tuple(change.path for change in one.changes if change.cause is Cause.PENDING)
+            objects.append(replace(found, held=pending))
+        elif one.action is not Action.NOTHING:
+            objects.append(replace(one, action=Action.NOTHING, objection=objections[one.key] or _WHOLE))
+        else:
+            objects.append(one)
+    return Permitted(replace(correction, objects=(*objects, *corrected.values())))
+
+
+_WHOLE: Final = "it is part of a plan that is applied whole"
+
+
+def _permit_each(plan: Plan, situation: Situation) -> Verdict:
     permitted: list[ObjectPlan] = []
     reasons: dict[str, None] = {}  # an ordered set
     awaits = is_refused = False
@@ -86,7 +152,7 @@ def permit(plan: Plan, situation: Situation) -> Verdict:
             is_refused |= bool(one.objection) and one.action is not Action.DELETE
             permitted.append(replace(one, action=Action.NOTHING, objection=reason))
         else:
-            permitted.append(_hold_drift(one, situation))
+            permitted.append(one if plan.is_whole else _hold_drift(one, situation))
     return Verdict(Permitted(replace(plan, objects=tuple(permitted))), awaits, is_refused, tuple(reasons))
 
 
@@ -97,8 +163,10 @@ def _first_objection(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
 def _is_for_approval(one: ObjectPlan, plan: Plan, situation: Situation) -> bool:
     """Tell whether a yes in git would let it through: an approval, or one to deletions (rule 4)."""
     is_unapproved = one.is_pending and situation.application.sync.pending is OnPending.APPROVE
-    return (is_unapproved and plan.hash not in situation.approved) or (
-        one.action is Action.DELETE and bool(one.objection)
+    return (
+        (is_unapproved and plan.hash not in situation.approved)
+        or (one.action is Action.DELETE and bool(one.objection))
+        or bool(_destruction(one, plan, situation))
     )
 
 

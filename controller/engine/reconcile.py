@@ -110,7 +110,7 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
     except ConvergeError as error:
         return await _with_observation(inputs, means, facts, error)
     try:
-        observation = await means.target.observe(inputs.placement)
+        observation = await means.target.observe(inputs.placement, rendered.desired)
     except ConvergeError as error:
         return _failed(inputs, facts, error, is_observation=True)
     if observation.applied is not None and observation.applied_digest == rendered.desired.digest:
@@ -128,7 +128,7 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
 async def _with_observation(inputs: Inputs, means: Means, facts: Facts, error: ConvergeError) -> Run:
     """Report a failure before the target was asked, with what the target holds: that stays as it is."""
     try:
-        observation = await means.target.observe(inputs.placement)
+        observation = await means.target.observe(inputs.placement, facts.desired)
     except ConvergeError:
         return _failed(inputs, facts, error)
     return _failed(inputs, replace(facts, observation=observation), error)
@@ -183,7 +183,7 @@ async def _apply(inputs: Inputs, means: Means, facts: Facts) -> Facts:
         means.tell(ObjectApplied(inputs.placement, outcome))
     facts = replace(facts, applied=applied)
     try:
-        return replace(facts, observation=await means.target.observe(inputs.placement))
+        return replace(facts, observation=await means.target.observe(inputs.placement, facts.desired))
     except ConvergeError:
         return facts  # what was written is known; the next event tells how it fares
 

@@ -22,6 +22,7 @@ from controller.model import (
     RepositoryName,
     Revision,
     Stalled,
+    TerraformTarget,
     Tree,
 )
 from controller.render import Read, Rendered, RenderRequest, overlay_paths, render
@@ -103,13 +104,22 @@ class Renderer:
         revision = Revision(application.commit, platform.commit)
         request = request_for(placement, entry, application, platform)
         try:
-            result = render(request)
+            result = _by_target(request, entry)
         except Stalled as error:
             return _Kept(_shape(placement, entry), revision, error)
         cover = _cover(placement, result, entry, application, platform)
         if self._footprints is not None:
             self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads, cover))
         return _Kept(_shape(placement, entry), revision, result, cover)
+
+
+def _by_target(request: RenderRequest, entry: Entry) -> Rendered:
+    """Render what a target of this kind takes."""
+    if isinstance(entry.target, TerraformTarget):
+        from controller.render.terraform import render_workspace  # noqa: PLC0415  a fleet of clusters needs none of it
+
+        return render_workspace(request)
+    return render(request)
 
 
 def request_for(placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> RenderRequest:
@@ -130,6 +140,7 @@ def _shape(placement: PlacementRef, entry: Entry) -> tuple[object, ...]:
     application = entry.application
     return (
         placement,
+        type(entry.target),
         application.repository,
         application.path,
         application.namespace,
@@ -142,7 +153,16 @@ def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
     application = entry.application
     typed: list[JsonValue] = [[name, type(one).__name__, one] for name, one in sorted(application.parameters.items())]
     return digest_of(
-        canonical([str(placement), application.repository, application.path, application.namespace, typed])
+        canonical(
+            [
+                str(placement),
+                type(entry.target).__name__,
+                application.repository,
+                application.path,
+                application.namespace,
+                typed,
+            ]
+        )
     )
 
 

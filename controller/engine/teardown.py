@@ -14,6 +14,7 @@ from controller.model import (
     CommitId,
     ConvergeError,
     Desired,
+    Digest,
     Health,
     ObjectReport,
     Observation,
@@ -41,6 +42,7 @@ async def tear_down(
     application: Application,
     platform: CommitId,
     *,
+    approved: frozenset[Digest],
     tell: Tell,
     superseded: asyncio.Event,
 ) -> Run | None:
@@ -52,7 +54,7 @@ async def tear_down(
     revision = observation.applied or Revision(CommitId("0" * 40), platform)
     try:
         plan = await target.plan(nothing(placement, revision), application)
-        verdict = permit(plan, Situation(application=application))
+        verdict = permit(plan, Situation(application=application, approved=approved))
         applied = await target.apply(verdict.permitted, application, superseded=superseded)
         for outcome in applied.outcomes:
             tell(ObjectApplied(placement, outcome))

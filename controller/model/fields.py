@@ -41,6 +41,14 @@ class Hidden:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that is known only once something before it is applied."""
+
+    def __str__(self) -> str:
+        return "(known after apply)"
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """One element of a list that is known by keys (`containers[web]`, `ports[80,TCP]`), or of a set by its value."""
 
@@ -52,7 +60,7 @@ class Element:
 
 Step: TypeAlias = str | int | Element
 FieldPath: TypeAlias = tuple[Step, ...]
-FieldValue: TypeAlias = "JsonValue | Missing | Hidden"
+FieldValue: TypeAlias = "JsonValue | Missing | Hidden | Unknown"
 
 
 def format_path(path: Sequence[Step]) -> str:

@@ -36,7 +36,8 @@ class ObjectPlan:
     uid: str = ""  # of the live object, "" where there is none
     resource_version: str = ""
     objection: str = ""
-    held: tuple[FieldPath, ...] = ()  # drifted fields that policy leaves as they are: not sent
+    destroys: str = ""  # what it takes away for good, for people; "" where nothing. It needs an approval of its own
+    held: tuple[FieldPath, ...] = ()  # fields that this apply leaves as they are: not sent
     force: bool = False  # the announced changes take fields from other managers
 
     @property
@@ -54,13 +55,19 @@ class ObjectPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Per object, what a sync would do. `hash` binds an approval: never a commit, a serial or a time in it."""
+    """Per object, what a sync would do. `hash` binds an approval: never a commit, a serial or a time in it.
+
+    A plan that `is_whole` is applied as it is or not at all, as Terraform's are. Its `correction` is then a plan of
+    its own, whole as well, that takes back what has drifted and leaves what is pending as it is.
+    """
 
     placement: PlacementRef
     revision: Revision
     desired: Digest  # the digest of the Desired it leads to
     objects: tuple[ObjectPlan, ...]
     hash: Digest
+    is_whole: bool = False
+    correction: Plan | None = None
 
     @property
     def is_empty(self) -> bool:

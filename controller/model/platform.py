@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from controller.model.errors import Problem
@@ -65,6 +66,8 @@ class May:
     environments: tuple[str, ...] | None = None
     targets: tuple[str, ...] | None = None
     namespaces: tuple[str, ...] | None = None
+    providers: tuple[str, ...] | None = None  # Terraform's, such as `hashicorp/aws`
+    modules: tuple[str, ...] | None = None  # Terraform's, from elsewhere; None: no such module
     kinds: tuple[str, ...] | None = None  # `Ingress` (Kubernetes' own), `apps/Deployment`, `cert-manager.io/*`, `*`
 
 
@@ -95,10 +98,40 @@ class KubernetesTarget:
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 
 
+class OnDestroy(StrEnum):
+    """Whether what destroys or replaces a cloud resource needs an approval of its own."""
+
+    APPROVE = "approve"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where Terraform keeps a state. In a text, `${environment}`, `${application}` and `${target}` stand for names."""
+
+    type: str
+    config: Mapping[str, str | int | bool | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredDrift:
+    """A difference that is no drift: fields of the resources whose address a glob names, for as long as it counts."""
+
+    resource: str
+    fields: tuple[str, ...]
+    until: date | None = None  # the last day
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerraformTarget:
     name: TargetName
     credentials: tuple[str, ...] = ()
+    tool: str = ""  # terraform or tofu; "" is whichever is found
+    backend: Backend | None = None  # None: the module's own
+    interval_seconds: int = 600  # between looks for drift
+    timeout_seconds: int = 3600  # of one plan or apply
+    on_destroy: OnDestroy = OnDestroy.APPROVE
+    ignore: tuple[IgnoredDrift, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 

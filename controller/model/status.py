@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from controller.model.fields import FieldChange
+from controller.model.fields import FieldChange, JsonValue
 from controller.model.ids import Digest, GroupRef, ObjectKey, PlacementRef, Revision
 from controller.model.manifest import Manifest, Origin
 from controller.model.plan import Result
+from controller.model.secret import Secret
 
 
 class SyncStatus(StrEnum):
@@ -62,6 +63,8 @@ class LiveObject:
     health: Health
     health_reason: str = ""  # one line; "" when healthy
     is_suspect: bool = False  # ownership or values moved since our last apply: a dry run must look
+    part_of: ObjectKey | None = None  # the object out of which the target made it; None: git names it itself
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict)  # facts for records, none of them secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ class Observation:
     applied_digest: Digest | None  # the `Desired.digest` of that
     objects: tuple[LiveObject, ...]
     has_loose_ends: bool = False  # an earlier run died before it wrote down that what it deleted is gone
+    outputs: Mapping[str, JsonValue | Secret] = field(default_factory=dict)  # what other placements may take in
 
     @property
     def health(self) -> Health:
@@ -91,6 +95,8 @@ class ObjectReport:
     result: Result | None = None  # of the last run that touched it
     reason: str = ""
     drift: tuple[FieldChange, ...] = ()  # found and not yet corrected, or corrected in this run
+    part_of: ObjectKey | None = None
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict)  # that the target told, none of them secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,12 +74,23 @@ def _facts(one: ObjectReport, report: PlacementReport, neighbours: Neighbours, b
     """Give what git says of an object; of one that git no longer names, what it said last."""
     if one.manifest is None:
         kept = {name: before[name] for name in ("attributes", "relations", "provenance") if name in before}
+        if one.part_of is not None:
+            return _part(one, one.part_of, report)
         return {"attributes": _named(one.key), "relations": _memberships(report), **kept}
     body = neighbours.objects.get(one.key, {})
     return {
         "attributes": {**_named(one.key), "apiVersion": one.manifest.api_version, **attributes(one.key, body)},
         "relations": [*_memberships(report), *relations(one.key, body, neighbours)],
         "provenance": _provenance(one.manifest, body, report, before.get("provenance") or NOTHING),
+    }
+
+
+def _part(one: ObjectReport, owner: ObjectKey, report: PlacementReport) -> Record:
+    """Give the facts of what a target made out of another object: what the target itself tells of it."""
+    whole: Record = {"type": "partOf", "target": object_key(report.placement, owner)}
+    return {
+        "attributes": {**_named(one.key), **dict(sorted(one.attributes.items()))},
+        "relations": [*_memberships(report), whole],
     }
 
 

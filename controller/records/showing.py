@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from controller.model import ABSENT, FieldPath, FieldValue, Hidden, JsonValue, Missing, ObjectKey, Origin, Revision
+from controller.model import (
+    ABSENT,
+    FieldPath,
+    FieldValue,
+    Hidden,
+    JsonValue,
+    Missing,
+    ObjectKey,
+    Origin,
+    Revision,
+    Unknown,
+)
 
 DOTS: Final = str(Hidden())
 LONGEST = 1_000  # characters of a shown text
@@ -29,6 +40,8 @@ def shown(key: ObjectKey, path: FieldPath, value: FieldValue) -> JsonValue | Mis
     """Give what a record may say of a field's value. Values of a Secret are dots, also where nobody hid them before."""
     if value is ABSENT:
         return ABSENT
+    if isinstance(value, Unknown):
+        return str(value)
     if isinstance(value, Hidden) or _is_secret(key, path):
         return DOTS
     return _clean(value, is_secret=(key.group, key.kind) == ("", "Secret"))

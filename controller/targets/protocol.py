@@ -17,8 +17,12 @@ class Target(Protocol):
     observation may have moved, and once for each placement after a (re)connection; it may be called too often.
     """
 
-    async def observe(self, placement: PlacementRef) -> Observation:
-        """Tell what lives there of one placement. Sends no request per object: it reads what watches brought."""
+    async def observe(self, placement: PlacementRef, desired: Desired | None = None, /) -> Observation:
+        """Tell what lives there of one placement. Sends no request per object: it reads what watches brought.
+
+        `desired` is what git says of it, None where it says nothing (any more) or does not render. Some targets
+        find by it where they keep what they know: a Terraform module names the back-end of its own state.
+        """
 
     async def plan(self, desired: Desired, application: Application) -> Plan:
         """Say what a sync would do, each change preflighted by the server. Writes nothing.
@@ -27,7 +31,7 @@ class Target(Protocol):
         not be changed or deleted carries its objection.
         """
 
-    async def apply(self, plan: Permitted, application: Application, *, superseded: asyncio.Event) -> Applied:
+    async def apply(self, plan: Permitted, application: Application, /, *, superseded: asyncio.Event) -> Applied:
         """Write exactly what the gate permitted, stage by stage, and prune last, after health.
 
         Once `superseded` is set, no further wait is begun or continued: a newer commit is there.

@@ -73,7 +73,7 @@ class MemoryTarget:
     failures: dict[str, ConvergeError] = field(default_factory=dict)
     has_loose_ends: bool = False  # until the next apply
 
-    async def observe(self, ref: PlacementRef) -> Observation:
+    async def observe(self, ref: PlacementRef, _desired: Desired | None = None, /) -> Observation:
         self._call("observe")
         return Observation(
             placement=ref,

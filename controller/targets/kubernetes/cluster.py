@@ -104,7 +104,7 @@ class Cluster:
         """The uid of `kube-system`: what this cluster is known by; "" until it was asked, or when we may not ask."""
         return self._identity.uid
 
-    async def observe(self, placement: PlacementRef) -> Observation:
+    async def observe(self, placement: PlacementRef, _desired: Desired | None = None, /) -> Observation:
         """Tell what lives there, from memory. Previous versions of generated objects are not spoken of."""
         await self._identity.verify(self._connection)
         members = self._cache.members(placement)

@@ -1,0 +1,82 @@
+"""Opens terraform targets for the engine. All of one process share a place to work, and room in memory."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from controller.model import EnvironmentName, InstallationId, PlacementRef, Secret, Stalled, TerraformTarget
+from controller.runtime import Clock, CredentialStore, bare_environment
+from controller.targets.terraform.cloud import Cloud
+from controller.targets.terraform.surroundings import Surroundings, surroundings, variables_of
+from controller.targets.terraform.tool import find_program
+
+PLAN_KEYS: Final = "plan-keys"  # the credential that holds a key per environment
+
+
+class Clouds:
+    """Opens targets. `cache` is where providers are kept; `configuration` is terraform's own, as an operator has it."""
+
+    def __init__(self, cache: Path, *, credentials: CredentialStore, clock: Clock, configuration: Path | None) -> None:
+        self._cache = cache
+        self._credentials = credentials
+        self._clock = clock
+        self._configuration = configuration
+        self._users = 0
+        self._stack = ExitStack()
+        self._shared: Surroundings | None = None
+
+    @asynccontextmanager
+    async def open(
+        self,
+        spec: TerraformTarget,
+        environment: EnvironmentName,
+        installation: InstallationId,
+        *,
+        changed: Callable[[PlacementRef], None],
+    ) -> AsyncIterator[Cloud]:
+        """Give a target for as long as the context lasts. Raises Stalled for a missing program or a bad credential."""
+        async with self._surroundings() as shared:
+            program = await find_program(spec.tool, bare_environment(), shared.work)
+            variables_of(spec.credentials, self._credentials)
+            cloud = Cloud(
+                spec,
+                installation,
+                program=program,
+                surroundings=shared,
+                variables=lambda: variables_of(spec.credentials, self._credentials),
+                plan_key=self._plan_key(environment),
+                clock=self._clock,
+                changed=changed,
+                chance=random.SystemRandom().random,
+            )
+            try:
+                yield cloud
+            finally:
+                cloud.close()
+
+    @asynccontextmanager
+    async def _surroundings(self) -> AsyncIterator[Surroundings]:
+        """Share one place to work among all targets that are open; the last one leaves it."""
+        if self._shared is None:
+            self._shared = self._stack.enter_context(surroundings(self._cache, self._configuration))
+        self._users += 1
+        try:
+            yield self._shared
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                self._shared = None
+                self._stack.close()
+
+    def _plan_key(self, environment: EnvironmentName) -> Secret:
+        """Read the key of an environment's plan hashes; without one they hold for this process only."""
+        with suppress(Stalled):
+            key = self._credentials.get(PLAN_KEYS).value(environment)
+            if key is not None:
+                return key
+        return Secret(secrets.token_bytes(32))

@@ -1,0 +1,132 @@
+"""What all runs of one process share: work folders, the provider cache, room in memory, an environment."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from controller.model import Secret, Stalled
+from controller.runtime import CredentialStore, bare_environment, scratch
+
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a tmpfs on every Linux; the folder in it is ours alone
+RUN_BYTES: Final = 800 << 20  # of one run: terraform 0.2 GB and a large provider 0.6 GB
+PULL_SLOTS: Final = 4
+_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
+_OURS: Final = frozenset({"PATH", "HOME", "TMPDIR", "LD_PRELOAD", "LD_LIBRARY_PATH"})
+_TF_OURS: Final = re.compile(r"TF_(?!VAR_)")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """`work` holds plans and states while they are used, and is in memory; `cache` holds providers, on disk."""
+
+    work: Path
+    cache: Path
+    configuration: Path  # terraform's own (`TF_CLI_CONFIG_FILE`)
+    slots: asyncio.Semaphore
+    installing: asyncio.Lock  # terraform's provider cache is not safe for two at once
+
+    def environment(self, variables: Mapping[str, Secret], *, data: Path) -> dict[str, str]:
+        """Give a run's whole environment: what names a machine, what `credentials` name, and what makes it ours."""
+        home = self.work / "home"
+        home.mkdir(mode=0o700, exist_ok=True)
+        return bare_environment(
+            {
+                **{name: value.reveal_text() for name, value in variables.items()},
+                "HOME": str(home),
+                "TMPDIR": str(home),
+                "TF_CLI_CONFIG_FILE": str(self.configuration),
+                "TF_DATA_DIR": str(data),
+                "TF_PLUGIN_CACHE_DIR": str(self.cache / "providers"),
+                "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+                "TF_IN_AUTOMATION": "1",
+                "TF_INPUT": "0",
+                "CHECKPOINT_DISABLE": "1",
+            }
+        )
+
+    @asynccontextmanager
+    async def installation(self) -> AsyncIterator[None]:
+        """Be the only one who installs providers into the cache, in this process and among others."""
+        async with self.installing:
+            with (self.cache / "installing.lock").open("wb") as file:
+                await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+                yield
+
+
+@contextmanager
+def surroundings(cache: Path, configuration: Path | None) -> Iterator[Surroundings]:
+    """Prepare a place to work; the work folder outlives a crash, so that what a killed run left can be found."""
+    (cache / "providers").mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _work_folder(cache) as work:
+        if configuration is None:
+            configuration = work / "terraform.rc"
+            configuration.write_text("disable_checkpoint = true\n")
+        yield Surroundings(work, cache, configuration, asyncio.Semaphore(_slots()), asyncio.Lock())
+
+
+@contextmanager
+def _work_folder(cache: Path) -> Iterator[Path]:
+    """Give the folder of this cache, or one for a while where another process works in that already."""
+    name = hashlib.sha256(str(cache.resolve()).encode()).hexdigest()[:16]
+    parent = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else cache
+    folder = parent / f"converge-terraform-{os.getuid()}-{name}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if status.st_uid == os.getuid() and not status.st_mode & 0o077 and folder.is_dir() and not folder.is_symlink():
+        with (folder / "lock").open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                yield folder
+                return
+    with scratch("terraform", in_memory=True) as other:
+        yield other
+
+
+def _slots() -> int:
+    """Say how many runs fit into memory at once; at least one, and no more than twice the processors."""
+    available = 0
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                available = int(line.split()[1]) << 10
+    limit = _memory_limit()
+    room = min(available, limit) if limit else available
+    return max(1, min(2 * (os.cpu_count() or 1), room // RUN_BYTES))
+
+
+def _memory_limit() -> int:
+    """Give what a container may use, 0 where nothing limits it."""
+    with suppress(OSError, ValueError):
+        return int(Path("/sys/fs/cgroup/memory.max").read_text())
+    return 0
+
+
+def variables_of(names: tuple[str, ...], store: CredentialStore) -> Mapping[str, Secret]:
+    """Give the environment variables that credentials hold: files named like one. Raises Stalled."""
+    found: dict[str, Secret] = {}
+    for name in names:
+        values = store.get(name).values
+        variables = {key: value for key, value in values.items() if _VARIABLE.fullmatch(key)}
+        if not variables:
+            raise Stalled(
+                f'credential "{name}" holds no environment variable. '
+                "Add a file for each, such as AWS_ACCESS_KEY_ID, with its value in it"
+            )
+        refused = sorted(key for key in variables if key in _OURS or _TF_OURS.match(key))
+        if refused:
+            raise Stalled(f'credential "{name}" sets {", ".join(refused)}, which the controller sets itself')
+        found |= variables
+    return found

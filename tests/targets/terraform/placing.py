@@ -1,0 +1,121 @@
+"""A terraform target with one placement, driven as the engine drives it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from controller.model import (
+    PLATFORM,
+    Application,
+    ApplicationName,
+    Applied,
+    Backend,
+    CommitId,
+    Desired,
+    EnvironmentName,
+    InstallationId,
+    MemoryTree,
+    Observation,
+    Origin,
+    Permitted,
+    PlacementRef,
+    Plan,
+    RepositoryName,
+    Revision,
+    State,
+    SyncPolicy,
+    TargetName,
+    TerraformTarget,
+)
+from controller.render import RenderRequest
+from controller.render.terraform import render_workspace
+from controller.runtime import CredentialStore, SystemClock
+from controller.targets.terraform import Cloud, Clouds
+from tests.fixtures.terraform import FakeCloud
+
+WHERE = Origin(PLATFORM, "environments/prod.yaml", 1, CommitId("b" * 40))
+REF = PlacementRef(EnvironmentName("prod"), ApplicationName("shop"), TargetName("cloud"))
+INSTALLATION = InstallationId("3c9e0f0a-6d0e")
+
+
+def render(
+    files: Mapping[str, bytes],
+    *,
+    platform: Mapping[str, bytes] | None = None,
+    path: str = "infra",
+    parameters: Mapping[str, Any] | None = None,
+    commit: str = "a",
+) -> Desired:
+    revision = Revision(CommitId(commit * 40), CommitId("b" * 40))
+    return render_workspace(
+        RenderRequest(
+            placement=REF,
+            revision=revision,
+            application=MemoryTree(files, RepositoryName("shop"), revision.application),
+            path=path,
+            platform=MemoryTree(platform or {}, PLATFORM, revision.platform),
+            overlays=("overlays/prod", "overlays/prod/shop", "overlays/prod/shop/cloud"),
+            parameters=parameters or {},
+        )
+    ).desired
+
+
+def application(state: State = State.PRESENT) -> Application:
+    return Application(
+        name=REF.application,
+        repository=RepositoryName("shop"),
+        path="infra",
+        revision="main",
+        targets=(REF.target,),
+        state=state,
+        sync=SyncPolicy(),
+        origin=WHERE,
+    )
+
+
+def spec(fake: FakeCloud, **fields: Any) -> TerraformTarget:
+    backend = Backend(fake.backend["type"], fake.backend["config"])
+    return TerraformTarget(**{"name": REF.target, "backend": backend, "origin": WHERE, **fields})
+
+
+@dataclass
+class Place:
+    """One placement on an open target."""
+
+    cloud: Cloud
+    changed: list[PlacementRef] = field(default_factory=list)
+
+    async def observe(self, desired: Desired | None = None) -> Observation:
+        return await self.cloud.observe(REF, desired)
+
+    async def plan(self, desired: Desired, state: State = State.PRESENT) -> Plan:
+        return await self.cloud.plan(desired, application(state))
+
+    async def apply(self, plan: Plan, state: State = State.PRESENT) -> Applied:
+        return await self.cloud.apply(Permitted(plan), application(state), superseded=asyncio.Event())
+
+    async def converge(self, desired: Desired) -> Applied:
+        """Plan and apply, with every yes given."""
+        await self.observe(desired)
+        return await self.apply(await self.plan(desired))
+
+
+@asynccontextmanager
+async def open_place(fake: FakeCloud, directory: Path, **fields: Any) -> AsyncIterator[Place]:
+    store = CredentialStore(directory / "credentials")
+    keys = directory / "credentials" / "plan-keys"
+    keys.mkdir(parents=True, exist_ok=True)
+    (keys / "prod").write_text("a key of this test alone")
+    clouds = Clouds(directory / "cache", credentials=store, clock=SystemClock(), configuration=fake.configuration)
+    changed: list[PlacementRef] = []
+    async with clouds.open(spec(fake, **fields), REF.environment, INSTALLATION, changed=changed.append) as cloud:
+        yield Place(cloud, changed)
+
+
+def nothing(desired: Desired) -> Desired:
+    return replace(desired, manifests=())
