@@ -394,9 +394,10 @@ class Controller:
         return run
 
     def _approved(self, fleet: Fleet, placement: PlacementRef) -> frozenset[Digest]:
-        with suppress(ConvergeError):  # without a readable yes there is none
+        try:
             return approved_plans(fleet.checkout.tree, placement.group, now=self._clock.now())
-        return frozenset()
+        except ConvergeError:  # without a readable yes there is none
+            return frozenset()
 
     def _orphan(self, placement: PlacementRef, fleet: Fleet) -> Application:
         environment = fleet.platform.environments.get(placement.environment)
