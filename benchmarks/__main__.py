@@ -21,13 +21,17 @@ from benchmarks.changes import table as changes_table
 from benchmarks.delivery import Measured, Round, measure_round
 from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
 from benchmarks.plane import Plane, plane
+from benchmarks.query import Asked, measure_query
 from benchmarks.rendering import Rendering, measure_rendering, table
 
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
-NAMES = ("delivery", "drift", "idle", "rendering", "changes")
+CLUSTER_NAMES = ("delivery", "drift", "idle")
+NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query")
 MORE_POLLS = 1.25
 APPLICATIONS = 1000
+INSTANCES = 100_000
+INDEX_SECONDS, QUERY_SECONDS = 60.0, 1.0
 FOUND_SECONDS, CORRECTED_SECONDS = 1.0, 2.0
 
 
@@ -64,12 +68,14 @@ def main(  # a command line
         placements, runs, edits, idle_seconds = 10, 1, 4, 6.0
     names = names or NAMES
     goals: list[Goal] = []
-    if set(names) - {"rendering", "changes"}:
+    if set(names) & set(CLUSTER_NAMES):
         goals += asyncio.run(measure(names, placements, runs, edits, idle_seconds))
     if "rendering" in names:
         goals += _rendering(measure_rendering(runs, peers_up_to=1000 if quick else 3000))
     if "changes" in names:
         goals += _changes(asyncio.run(measure_changes(100 if quick else APPLICATIONS, runs)))
+    if "query" in names:
+        goals += _query(asyncio.run(measure_query(1000 if quick else INSTANCES)))
     if quick:
         print("quick: nothing is judged")
         return
@@ -183,6 +189,17 @@ def _changes(measured: Changes) -> Sequence[Goal]:
 
 def p99(times: Sequence[float]) -> float:
     return quantiles(times, n=100, method="inclusive")[98] if len(times) > 1 else times[0]
+
+
+def _query(asked: Asked) -> Sequence[Goal]:
+    print(
+        f"{asked.instances} instances: index made in {asked.built:.1f} s, kept after a commit in {asked.kept:.3f} s, "
+        f"slowest question {asked.slowest:.3f} s\n"
+    )
+    return [
+        Goal("index of all instances made, s", asked.built, INDEX_SECONDS),
+        Goal("slowest question, s", asked.slowest, QUERY_SECONDS),
+    ]
 
 
 def counted(requests: Counter[str]) -> str:

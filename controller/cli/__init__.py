@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "Show what the records branch says of the fleet.",
     "history": "List the versions of an application in an environment.",
     "show": "Show one of them, as the records tell it.",
+    "query": "Ask the instance records what runs where.",
     "rollback": "Run an earlier version, until a newer commit comes.",
     "suspend": "Write nothing of an application for a while.",
     "resume": "Follow git again, after suspend or rollback.",

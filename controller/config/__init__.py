@@ -4,6 +4,7 @@ What they may say stands in `schemas/*.json`; every mistake says file:line, fiel
 """
 
 from controller.config.application import read_application
+from controller.config.complaint import nearest
 from controller.config.contested import contested
 from controller.config.cron import Cron, CronError, is_open, openings, parse_cron
 from controller.config.duration import parse_duration
@@ -28,6 +29,7 @@ __all__ = [
     "flaws",
     "has_namespace",
     "is_open",
+    "nearest",
     "new_platform",
     "openings",
     "parse_cron",

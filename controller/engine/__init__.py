@@ -51,6 +51,7 @@ from controller.engine.operations import (
 )
 from controller.engine.pool import OpenTarget
 from controller.engine.preview import Effect, Preview, plan_preview, preview
+from controller.engine.query import Query, commit_at, indexed, parse_query
 from controller.engine.settings import Settings
 from controller.engine.snapshot import Planned, Snapshot, plan_all, snapshot_of, take_snapshot
 from controller.engine.sources import Checkout, Signers
@@ -79,6 +80,7 @@ __all__ = [
     "PlatformRejected",
     "Preview",
     "Promote",
+    "Query",
     "Question",
     "RecordsFailed",
     "RecordsPushed",
@@ -95,13 +97,16 @@ __all__ = [
     "Tell",
     "Version",
     "approvals_by_version",
+    "commit_at",
     "compare",
     "differences",
     "edited",
     "entry_of",
     "find_candidate",
+    "indexed",
     "is_version",
     "parse_image",
+    "parse_query",
     "pick",
     "plan_all",
     "plan_preview",
