@@ -166,7 +166,7 @@ def set_field(container: dict[str, Any], name: str, value: Any) -> None:
         return
     old = container.get(name, MISSING)
     if old is value:
-        if value.__class__ is Untagged:
+        if value.__class__ is Untagged and value and not is_time(resolved(str(value))):  # YAML 1.1 takes these for text
             container[name] = styled(str(value))
         return
     if old is MISSING:

@@ -328,7 +328,12 @@ def finish_build(gathered: Accumulated, place: str) -> None:
     problems = [problem for one in items if (problem := _what_lacks(one, place)) is not None]
     if problems:
         raise Invalid(problems)
-    items.replace_all([one for one in items if not _is_local(one)])
+    kept = [one for one in items if not _is_local(one)]
+    items.replace_all([])
+    try:
+        items.extend(kept)  # hashes and vars may have given two of them one name
+    except Stalled as error:
+        raise Invalid([Problem(Position(place), str(error))]) from error
 
 
 def _what_lacks(one: Resource, place: str) -> Problem | None:
