@@ -31,6 +31,7 @@ def command(*, directory: Path, offline: bool, platform: PlatformOptions, output
 async def _validate(
     directory: Path, platform: PlatformOptions, *, offline: bool
 ) -> tuple[list[Problem], list[Problem]]:
+    from controller.cli.oddities import Oddities  # noqa: PLC0415
     from controller.cli.wiring import look_at  # noqa: PLC0415
     from controller.config import contested, read_platform  # noqa: PLC0415
     from controller.runtime import DirectoryTree  # noqa: PLC0415
@@ -44,13 +45,13 @@ async def _validate(
     except Invalid as error:
         return list(error.problems), []
     problems: dict[Problem, None] = {}
-    warnings: dict[Problem, None] = {}
     desireds: list[Desired] = []
+    oddities = Oddities()
     for placement in snapshot.select(()):
         try:
             rendered = snapshot.rendered(placement)
             desireds.append(rendered.desired)
-            warnings.update(dict.fromkeys(rendered.warnings))
+            oddities.add(snapshot.request(placement), rendered)
         except Invalid as error:
             problems.update(dict.fromkeys(error.problems))
         except ConvergeError as error:
@@ -58,7 +59,7 @@ async def _validate(
             problems[Problem(Position(origin.path, origin.line), str(error), str(placement))] = None
     for some in contested(desireds).values():
         problems.update(dict.fromkeys(some))
-    return list(problems), list(warnings)
+    return list(problems), oddities.found()
 
 
 def _show(problems: list[Problem], warnings: list[Problem], output: str) -> None:

@@ -1,5 +1,6 @@
 """The only reader and writer of YAML and JSON in the program."""
 
+from controller.documents.ambiguities import ambiguities
 from controller.documents.editing import DELETE, edit
 from controller.documents.encoding import canonical, decode, digest_of
 from controller.documents.positions import Positions, locate, read_with_positions
@@ -33,6 +34,7 @@ __all__ = [
     "Replace",
     "ScalarError",
     "SpelledNull",
+    "ambiguities",
     "canonical",
     "decode",
     "digest_of",

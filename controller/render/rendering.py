@@ -23,7 +23,7 @@ def render(request: RenderRequest) -> Rendered:
     platform = TrackedTree(request.platform)
     parameters = Substitution(request.parameters)
     overlays = tuple(path for path in request.overlays if holds_kustomization(platform, path))
-    drafts, warnings = _drafts(request, application, platform, overlays, parameters)
+    drafts, warnings, idle = _drafts(request, application, platform, overlays, parameters)
     trees = {application.repository: application, platform.repository: platform}
     drafts, told = expand(
         drafts,
@@ -45,7 +45,7 @@ def render(request: RenderRequest) -> Rendered:
         _digest_of_manifests(finished.manifests),
         digest_of(canonical(_inputs(request, overlays, reads))),
     )
-    return Rendered(desired=desired, reads=reads, warnings=(*warnings, *told, *finished.warnings))
+    return Rendered(desired=desired, reads=reads, warnings=(*warnings, *told, *finished.warnings), idle=idle)
 
 
 def _drafts(
@@ -54,12 +54,12 @@ def _drafts(
     platform: TrackedTree,
     overlays: tuple[str, ...],
     parameters: Substitution,
-) -> tuple[list[Draft], tuple[Problem, ...]]:
+) -> tuple[list[Draft], tuple[Problem, ...], frozenset[Problem]]:
     is_directory = application.kind(request.path) is EntryKind.DIRECTORY
     if not overlays and not (is_directory and holds_kustomization(application, request.path)):
         files = list(manifest_files(application, request.path))
         if all(application.kind(path) is EntryKind.FILE for path in files):
-            return read_plain(application, files, parameters), ()
+            return read_plain(application, files, parameters), (), frozenset()
     from controller.render.kustomize import drafts_of  # noqa: PLC0415  a plain tree needs none of it
 
     return drafts_of(application, request.path, platform, overlays, parameters)

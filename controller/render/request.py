@@ -51,11 +51,16 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What came of a render. When none of `reads` moved, rendering again gives the same."""
+    """What came of a render. When none of `reads` moved, rendering again gives the same.
+
+    `idle` are those warnings that an entry changes nothing here: in an overlay that several placements share it may
+    well change something elsewhere.
+    """
 
     desired: Desired
     reads: tuple[Read, ...]
     warnings: tuple[Problem, ...] = ()
+    idle: frozenset[Problem] = frozenset()
 
 
 @dataclass(slots=True)

@@ -120,3 +120,17 @@ async def test_status_before_any_record_says_what_writes_it(tmp_path: Path, git_
     failed = await converge(tmp_path, "status", "--platform", git_host.url("platform"))
     assert failed.returncode == 1
     assert "nothing is recorded yet" in failed.error_text
+
+
+async def test_validate_warns_of_what_is_seldom_meant(tmp_path: Path, git_host: GitHost) -> None:
+    config = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {day: 2024-01-15}}\n"
+    await git_host.create("shop", {"deploy/a.yaml": config})
+    component = b"apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nimages: [{name: x, newTag: '2'}]\n"
+    files = {**platform(git_host.url("shop")), "overlays/dev/kustomization.yaml": component}
+    folder = write(tmp_path / "p", files)
+    found = await converge(tmp_path, "validate", str(folder), "--output", "json")
+    assert found.returncode == 0, found.stdout
+    warnings = json.loads(found.stdout)["warnings"]
+    told = [(one["path"], one["line"]) for one in warnings]
+    assert ("deploy/a.yaml", 3) in told  # the date
+    assert ("overlays/dev/kustomization.yaml", 3) in told  # an image that nothing runs

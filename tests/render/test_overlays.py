@@ -85,7 +85,7 @@ def test_a_patch_that_matches_nothing_is_a_warning() -> None:
             )
         },
     )
-    assert "overlays/prod/kustomization.yaml: the patch: its target matches nothing" in str(found.warnings[0])
+    assert "overlays/prod/kustomization.yaml:3: the patch: its target matches nothing" in str(found.warnings[0])
 
 
 def test_parameters_go_into_files_of_kustomizations_that_opt_in() -> None:

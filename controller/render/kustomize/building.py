@@ -137,8 +137,11 @@ def drafts_of(
     platform: TrackedTree,
     overlays: Sequence[str],
     parameters: Substitution,
-) -> tuple[list[Draft], tuple[Problem, ...]]:
-    """Build a base and the overlay Components as one kustomization: the base's own order and metadata options hold."""
+) -> tuple[list[Draft], tuple[Problem, ...], frozenset[Problem]]:
+    """Build a base and the overlay Components as one kustomization: the base's own order and metadata options hold.
+
+    Gives the drafts, warnings, and which of these are of entries that change nothing.
+    """
     shared = Build(builtin_table(), set_schema=_Schemas())
     gathered = Accumulated()
     is_directory = application.kind(path) is EntryKind.DIRECTORY
@@ -155,7 +158,7 @@ def drafts_of(
         one.remove_build_annotations()
     for annotation in (ORIGIN, TRANSFORMATIONS):
         remove(gathered.items, annotation)
-    return [_draft(one, application) for one in gathered.items], tuple(shared.warnings)
+    return [_draft(one, application) for one in gathered.items], tuple(shared.warnings), frozenset(shared.idle)
 
 
 def _add_plain(shared: Build, gathered: Accumulated, tree: TrackedTree, path: str, parameters: Substitution) -> None:

@@ -13,16 +13,22 @@ from controller.render.kustomize.names import set_plain
 from controller.render.kustomize.nodes import is_null, is_scalar, text_of
 from controller.render.kustomize.paths import visit
 from controller.render.kustomize.resource import Resource
+from controller.render.kustomize.resources import Idle
 from controller.render.kustomize.selecting import compile_go
 
 _CONTAINERS: Final = ("containers", "initContainers")
 
 
-def set_image(items: Iterable[Resource], image: Mapping[str, Any], specs: Specs) -> None:
-    """Change an image wherever containers name it, at any depth of any kind but CustomResourceDefinition."""
+def set_image(items: Iterable[Resource], image: Mapping[str, Any], specs: Specs) -> list[str]:
+    """Change an image wherever containers name it, at any depth of any kind but CustomResourceDefinition.
+
+    Gives warnings.
+    """
     pattern = _pattern(image["name"])
+    is_found = False
 
     def set_one(container: Any, key: Any) -> None:
+        nonlocal is_found
         value = container[key]
         if is_null(value):
             return
@@ -30,6 +36,7 @@ def set_image(items: Iterable[Resource], image: Mapping[str, Any], specs: Specs)
             raise Stalled(f"{key}: a mapping or a list, where an image is wanted")
         text = text_of(value)
         if pattern.search(text):
+            is_found = True
             set_plain(container, key, changed(text, image))
 
     for one in items:
@@ -38,6 +45,7 @@ def set_image(items: Iterable[Resource], image: Mapping[str, Any], specs: Specs)
         _walk(one.value, set_one)
         for spec in specs:
             visit(one.value, spec, one.gvk, set_one)
+    return [] if is_found else [Idle(f"no container runs the image {image['name']}")]
 
 
 @lru_cache(maxsize=256)

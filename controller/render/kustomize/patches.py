@@ -16,7 +16,7 @@ from controller.render.kustomize.resource import (
     BUILD_ANNOTATIONS,
     Resource,
 )
-from controller.render.kustomize.resources import Resources
+from controller.render.kustomize.resources import Idle, Resources
 from controller.render.kustomize.selecting import selector_of
 from controller.render.kustomize.strategic_merge import CLEAR, merge
 from controller.render.merge_keys import MergeTable
@@ -92,26 +92,32 @@ def apply_patch(items: Resources, patch: Patch, table: MergeTable) -> list[str]:
         _apply_operations(one, patch.operations)
         items.has_empty = items.has_empty or one.is_empty
     items.ids_changed()
-    return [] if selected else [f"{patch.shown}: its target matches nothing"]
+    return [] if selected else [Idle(f"{patch.shown}: its target matches nothing")]
 
 
 def _apply_merges(items: Resources, patch: Patch, table: MergeTable) -> list[str]:
+    moves: list[str] = []
     if patch.target is None:
         for one in patch.merges:
             target = items.one_by_any_id(one.original_id)
-            if _merge(target, one.copy(), table):
+            if _merge(target, one.copy(), table, moves):
                 items.ids_changed()
                 items.has_empty = items.has_empty or target.is_empty
-        return []
+        return _told(patch.shown, moves)
     if len(patch.merges) > 1:
         raise Stalled(f"{patch.shown}: several documents can't share one target")
     selected = items.select(selector_of(patch.target))
-    apply_to(items, selected, patch.merges[0], table)
-    return [] if selected else [f"{patch.shown}: its target matches nothing"]
+    moves = apply_to(items, selected, patch.merges[0], table)
+    return _told(patch.shown, moves) if selected else [Idle(f"{patch.shown}: its target matches nothing")]
 
 
-def apply_to(items: Resources, selected: Iterable[Resource], patch: Resource, table: MergeTable) -> None:
-    """Merge a patch into chosen resources, whatever the patch's own name."""
+def _told(shown: str, moves: Iterable[str]) -> list[str]:
+    return [f"{shown}: {one}" for one in dict.fromkeys(moves)]
+
+
+def apply_to(items: Resources, selected: Iterable[Resource], patch: Resource, table: MergeTable) -> list[str]:
+    """Merge a patch into chosen resources, whatever the patch's own name. Tells which elements change places."""
+    moves: list[str] = []
     chosen = {id(one) for one in selected}
     for one in items:
         if id(one) in chosen:
@@ -119,25 +125,28 @@ def apply_to(items: Resources, selected: Iterable[Resource], patch: Resource, ta
             copy.take_metadata_from(patch)
             copy.set_gvk(one.gvk)
             copy.set_kind(patch.kind)
-            _merge(one, copy, table)
+            _merge(one, copy, table, moves)
     kept = [one for one in items if not one.is_empty]
     items.replace_all([])
     items.extend(kept)
+    return moves
 
 
-def apply_named(items: Resources, patches: Iterable[Resource], table: MergeTable) -> None:
-    """Merge the patches of `patchesStrategicMerge`, each into the one resource that it names."""
+def apply_named(items: Resources, patches: Iterable[Resource], table: MergeTable) -> list[str]:
+    """Merge the patches of `patchesStrategicMerge`, each into the one resource that it names. Gives warnings."""
+    moves: list[str] = []
     for one in patches:
-        apply_to(items, [items.one_by_any_id(one.original_id)], one, table)
+        moves += apply_to(items, [items.one_by_any_id(one.original_id)], one, table)
+    return list(dict.fromkeys(moves))
 
 
-def _merge(one: Resource, patch: Resource, table: MergeTable) -> bool:
+def _merge(one: Resource, patch: Resource, table: MergeTable, moves: list[str]) -> bool:
     """Merge a patch into one resource, empty when the patch deletes it. Tells whether its id may be another."""
     name, namespace, kind = one.name, one.namespace, one.kind
     may_change_name, may_change_kind = patch.is_enabled(ALLOW_NAME_CHANGE), patch.is_enabled(ALLOW_KIND_CHANGE)
     if may_change_name or may_change_kind:
         one.store_previous_id()
-    merged = merge(patch.value, one.value, table)
+    merged = merge(patch.value, one.value, table, lambda field, names: moves.append(_move(one, field, names)))
     if merged is CLEAR or not merged:
         one.value = {}
         return True
@@ -150,6 +159,10 @@ def _merge(one: Resource, patch: Resource, table: MergeTable) -> bool:
     return may_change_name or may_change_kind
 
 
+def _move(one: Resource, field: str, names: Iterable[str]) -> str:
+    return f"{one.kind} {one.name}: {field} are in another order now: {', '.join(names)}"
+
+
 def _apply_operations(one: Resource, operations: Iterable[Operation]) -> None:
     """Apply a JSON patch, keeping kustomize's own annotations whatever it does to them."""
     notes = {key: text for key, text in one.annotations.items() if key.startswith(_INTERNAL) or key in _LEGACY_NOTES}
@@ -160,8 +173,8 @@ def _apply_operations(one: Resource, operations: Iterable[Operation]) -> None:
 _LEGACY_NOTES = frozenset(note for note in BUILD_ANNOTATIONS if not note.startswith(_INTERNAL))
 
 
-def apply_json6902(items: Resources, loader: Loader, config: Mapping[str, Any], place: str) -> None:
-    """Apply an entry of `patchesJson6902`, whose target must name a resource."""
+def apply_json6902(items: Resources, loader: Loader, config: Mapping[str, Any], place: str) -> list[str]:
+    """Apply an entry of `patchesJson6902`, whose target must name a resource. Gives warnings."""
     target, path, text = config["target"], config["path"], config["patch"]
     if target is None or not target["name"]:
         raise Stalled("patchesJson6902: the target's name is not set")
@@ -173,7 +186,9 @@ def apply_json6902(items: Resources, loader: Loader, config: Mapping[str, Any], 
     operations = parse_json_patch(_substituted(loader, text, place), place)
     if not operations:
         raise Stalled(f"{path or 'patchesJson6902'}: the patch is empty")
-    for one in items.select(selector_of(target)):
+    selected = items.select(selector_of(target))
+    for one in selected:
         _apply_operations(one, operations)
         items.has_empty = items.has_empty or one.is_empty
     items.ids_changed()
+    return [] if selected else [Idle(f"{path or 'the patch'}: its target matches nothing")]

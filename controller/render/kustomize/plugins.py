@@ -36,7 +36,7 @@ from controller.render.kustomize.resources import Resources, needs_hash
 from controller.render.kustomize.selecting import selector_of
 from controller.render.merge_keys import MergeTable
 
-Transform = Callable[[Resources], None]
+Transform = Callable[[Resources], object]
 Configure = Callable[[Loader, Any, MergeTable, str], Transform]
 
 

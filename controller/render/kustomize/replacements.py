@@ -22,7 +22,7 @@ from controller.render.kustomize.nodes import (
 )
 from controller.render.kustomize.paths import CREATED, lookup, match, split_dotted
 from controller.render.kustomize.resource import Resource
-from controller.render.kustomize.resources import Resources
+from controller.render.kustomize.resources import Idle, Resources
 from controller.render.kustomize.selecting import Selector, parse_selector, res_id_of, selector_of
 
 _NAME: Final = "metadata.name"
@@ -48,15 +48,20 @@ def load_replacements(loader: Loader, entries: list[Mapping[str, Any]]) -> list[
     return found
 
 
-def replace(items: Resources, replacements: list[Mapping[str, Any]]) -> None:
-    """Copy each source's value into its targets. Raises Stalled where a field can't be found."""
+def replace(items: Resources, replacements: list[Mapping[str, Any]]) -> list[str]:
+    """Copy each source's value into its targets. Gives warnings. Raises Stalled where a field can't be found."""
+    warnings: list[str] = []
     for one in replacements:
         if one["source"] is None or not one["targets"]:
             raise Stalled("replacements: an entry needs a source and at least one target")
         value = _source_value(items, one["source"])
-        for target in one["targets"]:
-            _replace_in(items, value, target)
+        warnings += [
+            Idle(f"the target {number} of the source {res_id_of(one['source'])} matches nothing")
+            for number, target in enumerate(one["targets"])
+            if not _replace_in(items, value, target)
+        ]
     items.ids_changed()
+    return warnings
 
 
 def _source_value(items: Resources, source: Mapping[str, Any]) -> Any:
@@ -85,11 +90,13 @@ def _ids(one: Resource) -> list[ResId]:
     return [now._replace(is_cluster_scoped=False), *one.previous_ids]
 
 
-def _replace_in(items: Resources, value: Any, target: Mapping[str, Any] | None) -> None:
+def _replace_in(items: Resources, value: Any, target: Mapping[str, Any] | None) -> bool:
+    """Copy a value into what a target selects. False where that is nothing."""
     if target is None or target["select"] is None:
         raise Stalled("replacements: a target needs `select`")
     select = selector_of(target["select"])
     rejects = [selector_of(one) for one in target["reject"] if one is not None]
+    is_found = False
     for one in items:
         if not _has_marks(one, select):
             continue
@@ -98,7 +105,9 @@ def _replace_in(items: Resources, value: Any, target: Mapping[str, Any] | None) 
         ids = _ids(one)
         is_rejected = any(each.id != ResId() and any(mine.is_selected_by(each.id) for mine in ids) for each in rejects)
         if not is_rejected and any(mine.is_selected_by(select.id) for mine in ids):
+            is_found = True
             _copy_into(one, value, target)
+    return is_found
 
 
 def _has_marks(one: Resource, selector: Selector) -> bool:

@@ -13,6 +13,12 @@ from controller.render.kustomize.selecting import Selector
 Key = tuple[Gvk, str, str]
 
 
+class Idle(str):
+    """A warning of an entry that changes nothing: in another placement it may change something."""
+
+    __slots__ = ()
+
+
 class Resources:
     """A list of resources in which no two have the same id.
 

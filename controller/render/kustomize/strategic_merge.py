@@ -6,6 +6,7 @@ with the patch's elements first; every other list is replaced. `$patch: delete` 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from controller.render.kustomize.nodes import (
 )
 from controller.render.merge_keys import FieldRule, Fields, MergeTable
 
+Moved = Callable[[str, Sequence[str]], None]
 CLEAR: Final = MISSING  # the outcome that removes a field
 _DIRECTIVE: Final = "$patch"
 
@@ -28,9 +30,14 @@ class MergeError(Stalled):
     """A patch and its target that do not fit each other."""
 
 
-def merge(patch: dict[str, Any], target: dict[str, Any], table: MergeTable) -> Any:
-    """Merge a patch into a target, changing both. Gives the target, or CLEAR when the patch deletes it."""
-    return _Walker(table).walk(target, patch, None, None)
+def merge(
+    patch: dict[str, Any], target: dict[str, Any], table: MergeTable, moved: Moved = lambda _field, _names: None
+) -> Any:
+    """Merge a patch into a target, changing both. Gives the target, or CLEAR when the patch deletes it.
+
+    `moved` hears of lists whose elements stand in another order than before: the field's name, and the elements'.
+    """
+    return _Walker(table, moved).walk(target, patch, None, None)
 
 
 def _kind(value: Any) -> type | None:
@@ -42,6 +49,7 @@ def _kind(value: Any) -> type | None:
 @dataclass(frozen=True, slots=True)
 class _Walker:
     table: MergeTable
+    moved: Moved
 
     def walk(self, dest: Any, patch: Any, rule: FieldRule | None, fields: Fields | None) -> Any:
         """Give what a field becomes: `dest` merged with `patch`, or CLEAR."""
@@ -77,7 +85,11 @@ class _Walker:
         for name in sorted({*dest, *patch_fields}):
             rule = self.table.rule(fields, name)
             old = dest.get(name, MISSING)
-            new = self.walk(old, patch_fields.get(name, MISSING), rule, self.table.below(rule))
+            patched = patch_fields.get(name, MISSING)
+            before = _names(old, rule) if rule is not None and patched.__class__ is list else []
+            new = self.walk(old, patched, rule, self.table.below(rule))
+            if len(before) > 1:
+                self._tell_moves(name, before, _names(new, rule))
             if new is _KEPT_NULL:
                 continue
             set_field(dest, name, new)
@@ -93,6 +105,13 @@ class _Walker:
                 return self._settle(dest, fields)
             return self._merge_elements(sources, _element_values(sources, keys), keys, fields)
         return self._merge_elements(sources, _primitive_values(sources), ("",), fields)
+
+    def _tell_moves(self, field: str, before: list[str], after: list[str]) -> None:
+        known = set(before)
+        kept = [one for one in after if one in known]
+        left = set(kept)
+        if kept != [one for one in before if one in left]:
+            self.moved(field, kept)
 
     def _settle(self, dest: list[Any], fields: Fields | None) -> list[Any]:
         """Walk the elements of a list that the patch does not mention: blank nulls go, empty elements with them."""
@@ -124,6 +143,14 @@ class _Walker:
         if values_list:
             dest = _append_list(added, dest, valid_keys)
         return dest
+
+
+def _names(elements: Any, rule: FieldRule | None) -> list[str]:
+    """Name the elements of a list by its keys; none of a list of plain values, whose order says nothing."""
+    if rule is None or not rule.keys or not isinstance(elements, list):
+        return []
+    texts = ([text_of(one.get(key, MISSING)) for key in rule.keys] for one in elements if isinstance(one, dict))
+    return ["/".join(filter(None, one)) for one in texts]
 
 
 class _KeptNull:

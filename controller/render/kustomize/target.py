@@ -6,11 +6,12 @@ the very end: hashes, name references, vars, local-config, order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from controller.model import Invalid, Position, Problem, Stalled
+from controller.documents import Dialect, locate
+from controller.model import FieldPath, Invalid, Position, Problem, Stalled
 from controller.model import Origin as Source
 from controller.render.kustomize.configuration import (
     EMPTY,
@@ -35,7 +36,7 @@ from controller.render.kustomize.plugins import load_generator, load_transformer
 from controller.render.kustomize.replacements import load_replacements, replace
 from controller.render.kustomize.replicas import set_replicas
 from controller.render.kustomize.resource import Resource
-from controller.render.kustomize.resources import Resources, needs_hash
+from controller.render.kustomize.resources import Idle, Resources, needs_hash
 from controller.render.kustomize.variables import Variables, add_variables, note_variables, resolve_variables
 from controller.render.merge_keys import MergeTable
 
@@ -66,6 +67,7 @@ class Build:
     has_unknown_kinds: bool = False  # was a kind met that is not Kubernetes' own
     has_merged: bool = False  # was a patch merged: kustomize has parsed its built-in schema then
     warnings: list[Problem] = field(default_factory=list)
+    idle: set[Problem] = field(default_factory=set)  # those of entries that change nothing
     set_schema: Callable[[Build, Loader, Kustomization], MergeTable | None] = lambda *_: None
 
 
@@ -190,11 +192,11 @@ class Target:
             yield "SuffixTransformer", lambda: add_suffix(items, fields["nameSuffix"], configuration.of("nameSuffix"))
             yield "", items.ids_changed
         yield from self._metadata(items, configuration)
-        for config in fields["patchesJson6902"]:
+        for at, config in enumerate(fields["patchesJson6902"]):
             yield (
                 "PatchJson6902Transformer",
-                lambda config=config: apply_json6902(  # type: ignore[misc]
-                    items, self._loader, config, self._place
+                lambda at=at, config=config: self._warn(  # type: ignore[misc]
+                    ("patchesJson6902", at), apply_json6902(items, self._loader, config, self._place)
                 ),
             )
         for replica in fields["replicas"]:
@@ -204,17 +206,19 @@ class Target:
                     items, replica, configuration.of("replicas")
                 ),
             )
-        for image in fields["images"]:
+        for at, image in enumerate(fields["images"]):
             yield (
                 "ImageTagTransformer",
-                lambda image=image: set_image(  # type: ignore[misc]
-                    items, image, configuration.of("images")
+                lambda at=at, image=image: self._warn(  # type: ignore[misc]
+                    ("images", at), set_image(items, image, configuration.of("images"))
                 ),
             )
         if fields["replacements"]:
             yield (
                 "ReplacementTransformer",
-                lambda: replace(items, load_replacements(self._loader, fields["replacements"])),
+                lambda: self._warn(
+                    ("replacements",), replace(items, load_replacements(self._loader, fields["replacements"]))
+                ),
             )
 
     def _patches(self, items: Resources) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -230,11 +234,19 @@ class Target:
                 ]
                 if not named:
                     raise Stalled("patchesStrategicMerge: the patch is empty")
-            yield "PatchStrategicMergeTransformer", lambda: apply_named(items, named, table)
+            yield (
+                "PatchStrategicMergeTransformer",
+                lambda: self._warn(("patchesStrategicMerge",), apply_named(items, named, table)),
+            )
         with self._errors():
             patches = [load_patch(self._loader, config, self._place) for config in self._fields["patches"]]
-        for patch in patches:
-            yield "PatchTransformer", lambda patch=patch: self._warn(apply_patch(items, patch, table))  # type: ignore[misc]
+        for at, patch in enumerate(patches):
+            yield (
+                "PatchTransformer",
+                lambda at=at, patch=patch: self._warn(  # type: ignore[misc]
+                    ("patches", at), apply_patch(items, patch, table)
+                ),
+            )
 
     def _metadata(self, items: Resources, configuration: Configuration) -> Iterator[tuple[str, Callable[[], None]]]:
         fields = self._fields
@@ -278,8 +290,19 @@ class Target:
                 if before != after:
                     raise Stalled(f"validators: {one.kind} {one.name} changed resources, which a validator may not")
 
-    def _warn(self, texts: list[str]) -> None:
-        self._build.warnings.extend(Problem(Position(self._place), text) for text in texts)
+    def _warn(self, field: FieldPath, texts: Sequence[str]) -> None:
+        """Tell of what kustomize does in silence, with the place of the entry that does it."""
+        if not texts:
+            return
+        try:
+            data = self._loader.tree.read(self._place)
+            where = locate(data, path=self._place, index=0, field=field, dialect=Dialect.KUSTOMIZE)
+        except Invalid:  # a field that is written in other letters, or a file that only the lenient reader takes
+            where = Position(self._place)
+        for text in texts:
+            self._build.warnings.append(Problem(where, text))
+            if isinstance(text, Idle):
+                self._build.idle.add(self._build.warnings[-1])
 
 
 def _without_mark(one: Resource) -> object:
