@@ -43,8 +43,12 @@ def plan_lines(plan: Plan) -> Iterable[str]:
             continue
         sign, colour = SIGNS[one.action]
         yield click.style(f"  {sign} {one.key}", fg=colour) + _origin(one) + _why(one)
+        if one.adopts:
+            yield f"      taken over from {', '.join(one.adopts)}"
         for change in one.changes:
             yield f"      {_change(change)}"
+        for path, keeper in one.left_behind:
+            yield f"      {format_path(path)}: stays, {keeper} keeps it"
         if one.objection:
             yield click.style(f"      not now: {one.objection}", fg="yellow")
 
@@ -105,6 +109,8 @@ def _object_json(one: ObjectPlan) -> dict[str, Any]:
         "cause": str(one.cause),
         "origin": str(one.manifest.origin) if one.manifest else None,
         "objection": one.objection or None,
+        "adopts": list(one.adopts),
+        "left_behind": [{"field": format_path(path), "manager": keeper} for path, keeper in one.left_behind],
         "changes": [change_json(change) for change in one.changes],
     }
 

@@ -94,6 +94,9 @@ def _print(status: Any) -> None:
             who = drift.get("manager") or "nobody the server can name"
             state = "put back" if drift.get("corrected") else "as it is"
             click.echo(f"    drift: {drift.get('object', '')} {drift['field']} by {who}, {state}")
+        for ignored in placement.get("ignored") or ():
+            what = f"{ignored['kind']} {ignored['name']}"
+            click.echo(f"    ignored: {what} {ignored['field']} ({ignored['why']})")
 
 
 def _code(sync: SyncStatus) -> int:

@@ -8,6 +8,7 @@ from controller.config.complaint import nearest
 from controller.config.contested import contested
 from controller.config.cron import Cron, CronError, is_open, openings, parse_cron
 from controller.config.duration import parse_duration
+from controller.config.globs import matches_any, matches_kind
 from controller.config.initial import new_platform
 from controller.config.permissions import has_namespace, violations
 from controller.config.platform import read_platform
@@ -30,6 +31,8 @@ __all__ = [
     "has_namespace",
     "is_open",
     "nearest",
+    "matches_any",
+    "matches_kind",
     "new_platform",
     "openings",
     "parse_cron",

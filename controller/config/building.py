@@ -7,10 +7,12 @@ from datetime import date
 
 from controller.config.draft import Draft, EnvironmentDraft
 from controller.config.duration import parse_duration
+from controller.config.moment import parse_moment
 from controller.config.node import Node
 from controller.config.refs import tree_path
 from controller.config.rules import DEFAULT_RECORDS, group_of
 from controller.model import (
+    Adopt,
     Application,
     ApplicationName,
     Backend,
@@ -19,6 +21,7 @@ from controller.model import (
     EnvironmentName,
     GroupRef,
     IgnoredDrift,
+    Ignore,
     InstallationId,
     KubernetesTarget,
     May,
@@ -202,6 +205,20 @@ def _sync(node: Node, base: SyncPolicy) -> SyncPolicy:
         deletions_percent=node.number("deletionsPercent", base.deletions_percent),
         health_seconds=parse_duration(timeout) if timeout else base.health_seconds,
         windows=base.windows if node.get("windows").value is None else windows,
+        adopt=Adopt(node.text("adopt", base.adopt)),
+        ignore=(*base.ignore, *(_ignore(one) for one in node.get("ignore").elements())),
+    )
+
+
+def _ignore(node: Node) -> Ignore:
+    until = node.text("until")
+    return Ignore(
+        fields=node.texts("fields") or (),
+        managers=node.texts("managers") or (),
+        kinds=node.texts("kinds") or (),
+        name=node.text("name"),
+        until=parse_moment(until) if until else None,
+        reason=node.text("reason"),
     )
 
 

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from controller.config.complaint import Complaint, nearest, quoted
 from controller.config.cron import CronError, parse_cron
 from controller.config.duration import parse_duration
+from controller.config.moment import parse_moment
 from controller.config.refs import check_branch, check_revision, check_tree_path
 from controller.config.urls import check_git_url
+from controller.model import parse_field
 
 Check = Callable[[str], Complaint | None]
 
@@ -123,6 +125,30 @@ def _window_duration(text: str) -> Complaint | None:
     return None
 
 
+def _moment(text: str) -> Complaint | None:
+    try:
+        parse_moment(text)
+    except ValueError:
+        return Complaint(
+            f"{quoted(text)} is no moment", 'Write a date ("2026-12-01", UTC) or a time with its zone ("…T18:00:00Z").'
+        )
+    return None
+
+
+def _field(text: str) -> Complaint | None:
+    try:
+        parse_field(text)
+    except ValueError as error:
+        return Complaint(str(error))
+    return None
+
+
+def _manager_glob(text: str) -> Complaint | None:
+    return (
+        None if text.removeprefix("!").strip() else Complaint("this names nobody", 'Write "kubectl*" or "!kubectl*".')
+    )
+
+
 def _cron(text: str) -> Complaint | None:
     try:
         parse_cron(text)
@@ -166,6 +192,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "date": _date,
         "dns-label": _dns_label,
         "duration": _duration,
+        "field": _field,
         "git-branch": check_branch,
         "git-revision": check_revision,
         "git-url": check_git_url,
@@ -175,6 +202,8 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "kind-glob": _kind_glob,
         "label-key": _label_key,
         "label-value": _label_value,
+        "manager-glob": _manager_glob,
+        "moment": _moment,
         "parameter-name": _parameter,
         "time-zone": _zone,
         "tree-path": check_tree_path,

@@ -41,6 +41,7 @@ _FORMATS = {
     "date": "date",
     "dns-label": "DNS label",
     "duration": "duration",
+    "field": "field path or JSON pointer",
     "git-branch": "branch",
     "git-revision": "branch, tag or commit",
     "git-url": "URL",
@@ -49,11 +50,20 @@ _FORMATS = {
     "installation": "id",
     "kind-glob": "`Kind` or `group/Kind`, globs",
     "label-value": "label value",
+    "manager-glob": "glob, `!` excepts",
+    "moment": "date or time",
     "time-zone": "time zone",
     "tree-path": "path",
     "window-duration": "duration",
 }
-_PLURALS = {"mapping": "mappings", "glob": "globs", "text": "texts", "name of a credential": "names of credentials"}
+_PLURALS = {
+    "field path or JSON pointer": "field paths or JSON pointers",
+    "glob, `!` excepts": "globs, `!` excepts",
+    "mapping": "mappings",
+    "glob": "globs",
+    "text": "texts",
+    "name of a credential": "names of credentials",
+}
 
 
 def reference() -> str:

@@ -259,6 +259,13 @@ def _one_of(place: _Place, schema: Schema) -> Iterator[Flaw]:
         yield place.flaw(f"has neither {' nor '.join(names)}", f"Add `{names[0]}: {{}}` or `{names[-1]}: {{}}`.")
 
 
+def _any_of(place: _Place, schema: Schema) -> Iterator[Flaw]:
+    """Check that one of the alternatives' fields is there: the only `anyOf` that our schemas use."""
+    names = [name for alternative in schema["anyOf"] for name in alternative["required"]]
+    if isinstance(place.value, dict) and not any(name in place.value for name in names):
+        yield place.flaw(f"has neither {' nor '.join(names)}", f"Add `{names[0]}: […]`.")
+
+
 def _fewest(place: _Place, schema: Schema) -> Iterator[Flaw]:
     if isinstance(place.value, dict) and len(place.value) < schema["minProperties"]:
         yield place.flaw("is empty", f"Add one of {listed(schema.get('properties', {}))}, or remove the field.")
@@ -293,6 +300,7 @@ _RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset({"required"}), _required),
     (frozenset({"minProperties"}), _fewest),
     (frozenset({"oneOf"}), _one_of),
+    (frozenset({"anyOf"}), _any_of),
     (frozenset({"properties", "additionalProperties", "propertyNames"}), _properties),
     (frozenset({"items", "minItems", "uniqueItems"}), _items),
 )

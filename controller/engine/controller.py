@@ -57,6 +57,7 @@ from controller.model import (
     Transient,
 )
 from controller.runtime import Clock, Watcher
+from controller.targets import next_end
 
 DEFAULT_HEALTH_SECONDS = 600.0
 GATHER_SECONDS = 0.05  # events of a placement that come within it are looked at together
@@ -341,6 +342,8 @@ class Controller:
             application=application,
             platform=fleet.checkout,
         )
+        if (end := next_end(entry.application.sync.ignore, now=means.now)) is not None:
+            self._queue.add_later(placement, (end - means.now).total_seconds())
         return await reconcile(inputs, means)
 
     def _means(
@@ -354,6 +357,7 @@ class Controller:
             groups=self.board.by_group() if entry.application.depends_on else {},
             damped=self._runner.damped(placement),
             approved=approved,
+            now=self._clock.now(),
             closed_window=closed_window(entry.application.sync, self._clock.now()),
             describe=self._sources.source(entry.repository.name).describe,
             tell=self._tell,

@@ -128,6 +128,7 @@ def _object_report(
         drift=_drift_of(planned),
         part_of=live.part_of if live else None,
         attributes=live.attributes if live else {},
+        released=live.released if live is not None else {},
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from controller.engine.claims import Claims
@@ -50,7 +51,7 @@ from controller.model import (
     headline_health,
 )
 from controller.render import Rendered
-from controller.targets import Target
+from controller.targets import Target, release
 
 
 class Check(Protocol):
@@ -81,6 +82,7 @@ class Means:
     groups: Mapping[GroupRef, tuple[PlacementReport, ...]]
     damped: frozenset[str]  # objects, as text, whose correction pauses since somebody fights for them
     approved: frozenset[Digest]  # plan hashes that have a yes in git
+    now: datetime  # ignore rules end
     closed_window: str  # why no sync may start now; "" when one may
     describe: Callable[[CommitId], Awaitable[CommitInfo | None]]  # None: the host has collected it
     tell: Tell
@@ -103,6 +105,8 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
     rendered: Rendered | None = None
     try:
         rendered = means.renderer.rendered(inputs.placement, inputs.entry, inputs.application, inputs.platform)
+        released = release(rendered.desired, inputs.entry.application.sync.ignore, now=means.now)
+        rendered = replace(rendered, desired=released)
         facts = replace(facts, desired=rendered.desired)
         for check in means.checks:
             check(rendered.desired, inputs.fleet)

@@ -33,8 +33,8 @@ from controller.model import (
     State,
 )
 from controller.render import Rendered, RenderRequest
-from controller.runtime import Clock
-from controller.targets import Target
+from controller.runtime import Clock, SystemClock
+from controller.targets import Target, release
 
 NOWHERE = CommitId("0" * 40)  # the application commit of what no commit describes
 
@@ -222,6 +222,7 @@ async def _plan(
         if isinstance(target, ConvergeError):
             raise target
         desired, application = work.wanted()
+        desired = release(desired, application.sync.ignore, now=SystemClock().now())
         planned = Planned(work.placement, await target.plan(desired, application))
     except ConvergeError as error:
         planned = Planned(work.placement, None, error)

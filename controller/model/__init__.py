@@ -15,6 +15,7 @@ from controller.model.fields import (
     Step,
     Unknown,
     format_path,
+    parse_field,
     parse_path,
 )
 from controller.model.ids import (
@@ -31,15 +32,17 @@ from controller.model.ids import (
     Revision,
     TargetName,
 )
-from controller.model.manifest import Desired, Manifest, Origin
+from controller.model.manifest import Desired, Manifest, Origin, Release
 from controller.model.plan import Action, Applied, ObjectPlan, Outcome, Permitted, Plan, Result
 from controller.model.platform import (
+    Adopt,
     Application,
     Backend,
     Component,
     ComponentType,
     Environment,
     IgnoredDrift,
+    Ignore,
     KubernetesTarget,
     May,
     OnDestroy,
@@ -74,6 +77,7 @@ __all__ = [
     "ABSENT",
     "PLATFORM",
     "Action",
+    "Adopt",
     "Application",
     "ApplicationName",
     "Applied",
@@ -97,6 +101,7 @@ __all__ = [
     "Health",
     "Hidden",
     "IgnoredDrift",
+    "Ignore",
     "InstallationId",
     "Invalid",
     "JsonValue",
@@ -123,6 +128,7 @@ __all__ = [
     "Position",
     "Problem",
     "Records",
+    "Release",
     "Repository",
     "RepositoryName",
     "Result",
@@ -147,5 +153,6 @@ __all__ = [
     "format_path",
     "headline_health",
     "headline_sync",
+    "parse_field",
     "parse_path",
 ]

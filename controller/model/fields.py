@@ -75,6 +75,20 @@ def format_path(path: Sequence[Step]) -> str:
     return "".join(parts)
 
 
+def parse_field(text: str) -> FieldPath:
+    """Read what an ignore rule names: a path as people write it, or a JSON pointer (RFC 6901). Raises ValueError.
+
+    A pointer's steps stay text: whether `0` is a name or an index, the object tells.
+    """
+    if not text.startswith("/"):
+        if not text:
+            raise ValueError("an empty text names no field")
+        return parse_path(text)
+    if re.search(r"~(?![01])", text):
+        raise ValueError(f"{text!r} is no JSON pointer: `~` is written ~0, and `/` in a name ~1")
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
+
+
 _STEP: Final = re.compile(
     r'(?:(?<!.)|\.)(?P<plain>[^.\[\]"]+)'  # a name; between two of them stands a dot
     r'|\["(?P<quoted>[^"]*)"\]'

@@ -21,14 +21,24 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """Fields of one object that are left to others (rule 7), whether or not git names them."""
+
+    field: str  # a path or JSON pointer, `*` for one step; "" is any field that the managers hold
+    managers: tuple[str, ...]  # only where one of these holds it; () is always
+    why: str  # for people: who has it, or which rule says so
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One desired object after rendering. `body` is canonical JSON: keys sorted, no spaces, UTF-8."""
 
     key: ObjectKey
     api_version: str
     body: bytes
-    digest: Digest  # of `body`
+    digest: Digest  # of `body`, and of what is released of it
     origin: Origin
+    releases: tuple[Release, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ class ObjectPlan:
     destroys: str = ""  # what it takes away for good, for people; "" where nothing. It needs an approval of its own
     held: tuple[FieldPath, ...] = ()  # fields that this apply leaves as they are: not sent
     force: bool = False  # the announced changes take fields from other managers
+    seize: bool = False  # among them pending ones: of an object that is adopted, or of a field that was released
+    adopts: tuple[str, ...] = ()  # the field managers from which an object that was there before is taken over
+    left_behind: tuple[tuple[FieldPath, str], ...] = ()  # git dropped these fields, and this manager keeps them
 
     @property
     def is_pending(self) -> bool:

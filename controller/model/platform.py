@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from controller.model.errors import Problem
@@ -35,6 +35,18 @@ class OnDrift(StrEnum):
     REVERT = "revert"
     PROPOSE = "propose"
     REPORT = "report"
+
+
+class Adopt(StrEnum):
+    """What happens to an object that was on the target before us.
+
+    `unowned` takes what no other tool manages; `takeOver` also what Flux, Argo CD, Helm, Terraform or another
+    ApplySet does. What belongs to another Converge installation or to a controller of the cluster is never taken.
+    """
+
+    REFUSE = "refuse"
+    UNOWNED = "unowned"
+    TAKE_OVER = "takeOver"
 
 
 class State(StrEnum):
@@ -150,6 +162,18 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """Fields of live objects that are left to others: by path, by who holds them, or both at once."""
+
+    fields: tuple[str, ...] = ()  # field paths, `*` for one step, or JSON pointers; () with managers: any
+    managers: tuple[str, ...] = ()  # globs; `!glob` excepts
+    kinds: tuple[str, ...] = ()  # as `may.kinds` writes them; () is every kind
+    name: str = ""  # a glob; "" is every name
+    until: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncPolicy:
     pending: OnPending = OnPending.AUTO
     drift: OnDrift = OnDrift.REVERT
@@ -158,6 +182,8 @@ class SyncPolicy:
     deletions_percent: int = 20  # more than max(3, this share) of a placement's objects waits for a yes
     health_seconds: int = 600  # a workload that is Progressing for longer is Degraded
     windows: tuple[Window, ...] = ()
+    adopt: Adopt = Adopt.UNOWNED
+    ignore: tuple[Ignore, ...] = ()  # the environment's, and after them the application's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class LiveObject:
     digest: Digest | None  # of the Manifest that was applied last, from the object itself; None: unknown
     health: Health
     health_reason: str = ""  # one line; "" when healthy
+    released: Mapping[str, str] = field(default_factory=dict)  # fields of git that are left to others, and why
     is_suspect: bool = False  # ownership or values moved since our last apply: a dry run must look
     part_of: ObjectKey | None = None  # the object out of which the target made it; None: git names it itself
     attributes: Mapping[str, JsonValue] = field(default_factory=dict)  # facts for records, none of them secret
@@ -97,6 +98,7 @@ class ObjectReport:
     drift: tuple[FieldChange, ...] = ()  # found and not yet corrected, or corrected in this run
     part_of: ObjectKey | None = None
     attributes: Mapping[str, JsonValue] = field(default_factory=dict)  # that the target told, none of them secret
+    released: Mapping[str, str] = field(default_factory=dict)  # fields of git that are left to others, and why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

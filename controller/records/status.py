@@ -74,6 +74,7 @@ def placement_status(report: PlacementReport, now: str, before: Earlier) -> dict
         "applied": _applied(report.applied, now, before.get("applied") or NOTHING, is_seen=is_seen),
         "source": _source(report, before.get("source") or NOTHING),
         "drift": _drift(report, before),
+        "ignored": _ignored(report) if is_seen else before.get("ignored", []),
         "objects": _objects(report, before) if is_seen else before.get("objects", []),
     }
     return {
@@ -159,6 +160,15 @@ def _entries(one: ObjectReport) -> Iterator[dict[str, JsonValue]]:
             **_values(one, change),
             **_who(change),
         }
+
+
+def _ignored(report: PlacementReport) -> list[JsonValue]:
+    """Say which fields of git are left to others, and why."""
+    return [
+        {**_which(one), "field": path, "why": why}
+        for one in sorted(report.objects, key=lambda one: one.key)
+        for path, why in sorted(one.released.items())
+    ]
 
 
 def _which(one: ObjectReport) -> dict[str, Any]:

@@ -181,6 +181,7 @@ class World:
 
     def _means(self) -> Means:
         return Means(
+            now=datetime(2026, 1, 1, tzinfo=UTC),
             renderer=self.renderer,
             target=self.target,
             claims=self.claims,

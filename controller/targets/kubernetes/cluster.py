@@ -34,6 +34,7 @@ from controller.targets.kubernetes.cache import CONFIG_MAPS, Cache, Member
 from controller.targets.kubernetes.connection import Connection
 from controller.targets.kubernetes.credentials import LoginSource
 from controller.targets.kubernetes.discovery import Discovery
+from controller.targets.kubernetes.handover import read_annotation
 from controller.targets.kubernetes.identity import Identity
 from controller.targets.kubernetes.inventory import EMPTY, Inventories, Inventory
 from controller.targets.kubernetes.lease import Lease, my_identity
@@ -203,6 +204,7 @@ def _live(member: Member) -> LiveObject:
         digest=member.digest,
         health=member.health,
         health_reason=member.health_reason,
+        released=read_annotation(member.released),
         is_suspect=member.is_suspect,
     )
 

@@ -90,13 +90,13 @@ class Deleter:
             raise Stalled(f"{one.key}: somebody took our owner annotation from it. Delete it by hand, or put it back")
         for _ in range(ATTEMPTS):
             self._lease.check()
-            answer = await self._planner.send(delete_request(resource, one.key, one.uid, version))
+            answer = await self._planner.looker.send(delete_request(resource, one.key, one.uid, version))
             if answer.status in {200, 202, 404}:
                 self._note_deleted(one, answer)
                 return Result.PRUNED
             if not is_modified(answer):
                 raise refusal(answer, one.key)
-            answer = await self._planner.send(get_request(resource, one.key))
+            answer = await self._planner.looker.send(get_request(resource, one.key))
             if answer.status == 404:
                 self._cache.note_deleted(one.key, one.uid)
                 return Result.PRUNED

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from controller.model import ABSENT, Element, FieldPath, FieldValue
-from controller.targets.kubernetes.marking import BOOKKEEPING
+from controller.targets.kubernetes.labels import BOOKKEEPING
 
 Shape: TypeAlias = dict[str, Any]  # the union of several fieldsV1 trees
 ManagedFields: TypeAlias = Iterable[Mapping[str, Any]]

@@ -21,7 +21,7 @@ def hold(
     ours = own_entries(managed)
     for path in held:
         value = value_at(live, path) if editor_of(ours, path) is not None else ABSENT
-        _put(body, path, value)
+        put(body, path, value)
 
 
 def own_entries(managed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -43,7 +43,7 @@ def value_at(node: Any, path: FieldPath) -> Any:
     return node
 
 
-def _put(body: Any, path: FieldPath, value: Any) -> None:
+def put(body: Any, path: FieldPath, value: Any) -> None:
     node = body
     for step in path[:-1]:
         index = _index(node, step)

@@ -17,6 +17,7 @@ import orjson
 from controller.model import (
     ABSENT,
     Action,
+    Adopt,
     Cause,
     Desired,
     Digest,
@@ -31,17 +32,25 @@ from controller.model import (
     Secret,
     format_path,
 )
+from controller.targets.kubernetes.adopting import Migration, adoption_objection
 from controller.targets.kubernetes.cache import Member
 from controller.targets.kubernetes.diff import Difference, difference, shape_of
 from controller.targets.kubernetes.errors import Conflict, conflict_path, conflict_text
-from controller.targets.kubernetes.holding import own_entries
-from controller.targets.kubernetes.labels import DIGEST_ANNOTATION, MANAGER
-from controller.targets.kubernetes.marking import FIELDS_ANNOTATION, Marks, is_ours, was_named
-from controller.targets.kubernetes.ownership import editor_of, owned
+from controller.targets.kubernetes.holding import own_entries, value_at
+from controller.targets.kubernetes.labels import (
+    DIGEST_ANNOTATION,
+    FIELDS_ANNOTATION,
+    MANAGER,
+    RELEASED_ANNOTATION,
+    RELEASED_MANAGER,
+)
+from controller.targets.kubernetes.marking import Marks, is_ours, was_named
+from controller.targets.kubernetes.ownership import editor_of, lost, owned
 
 OURS: Final = ("converge/", "applyset.kubernetes.io/")  # labels and annotations of these prefixes are always ours
 SECRET_FIELDS: Final = frozenset({"data", "stringData"})
 MANAGED_FIELDS: Final[FieldPath] = ("metadata", "managedFields")
+RELEASED: Final[FieldPath] = ("metadata", "annotations", RELEASED_ANNOTATION)
 
 Hide = Callable[[FieldValue], FieldValue]
 
@@ -56,6 +65,12 @@ class Seen:
     uid: str
     resource_version: str
     is_ours: bool  # it says that it is this placement's
+
+    @property
+    def released(self) -> str:
+        """What is left to others, as its annotation says."""
+        annotations = (self.live.get("metadata") or {}).get("annotations") or {}
+        return str(annotations.get(RELEASED_ANNOTATION, "")) if self.is_ours else ""
 
     @property
     def footprint(self) -> str:
@@ -91,26 +106,28 @@ def keyed_hash(key: Secret, value: object) -> str:
     return hmac.new(key.reveal(), data, hashlib.sha256).hexdigest()
 
 
-def judge(
-    manifest: Manifest,
-    body: bytes,
-    seen: Seen,
-    answer: Mapping[str, Any],
-    taken: Sequence[Conflict],
-    *,
-    marks: Marks,
-    hide: Hide,
-) -> ObjectPlan:
-    """Say what applying a manifest would do to a live object.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server made of a dry run: forced, where `taken` says that others own fields."""
 
-    `body` is what was sent, `answer` what the server made of it (forced, where `taken` says that others own fields).
-    """
-    is_same = seen.digest == manifest.digest
-    managed = (answer.get("metadata") or {}).get("managedFields") or ()
-    found = difference(seen.live, answer, shape_of(seen.managed, managed))
+    sent: bytes
+    live: Mapping[str, Any]  # the object as it would be
+    managed: Sequence[Mapping[str, Any]]
+    taken: Sequence[Conflict]
+    adopted: Migration | None = None  # the object was there before us, and is taken over
+
+
+def judge(manifest: Manifest, seen: Seen, answer: Answer, *, adopt: Adopt, marks: Marks, hide: Hide) -> ObjectPlan:
+    """Say what applying a manifest would do to a live object."""
+    is_same = seen.digest == manifest.digest and seen.is_ours
+    managed = answer.managed
+    found = difference(seen.live, answer.live, shape_of(seen.managed, managed))
     # What others did between our look and the server's is theirs: an apply moves what was ours, or will be.
     ours = [*own_entries(managed), *own_entries(seen.managed)]
-    changes = tuple(_change(one, seen, is_same=is_same) for one in found if editor_of(ours, one.path) is not None)
+    is_all_ours = answer.adopted is not None and bool(answer.adopted.managers)
+    changes = tuple(
+        _change(one, seen, is_same=is_same) for one in found if is_all_ours or editor_of(ours, one.path) is not None
+    )
     if is_same and not changes and owned(seen.managed) != owned(managed):
         # Equal values that are no longer ours: the next edit of them would go unnoticed.
         changes = (FieldChange(MANAGED_FIELDS, ABSENT, MANAGER, Cause.DRIFT),)
@@ -121,26 +138,62 @@ def judge(
         manifest=manifest,
         uid=seen.uid,
         resource_version=seen.resource_version,
+        adopts=answer.adopted.managers if answer.adopted else (),
+        left_behind=() if is_same else _left_behind(seen, answer),
     )
-    return _guarded(planned, body, seen, taken, marks, is_same=is_same)
+    return _guarded(planned, seen, answer, adopt, marks, is_same=is_same)
+
+
+def _left_behind(seen: Seen, answer: Answer) -> tuple[tuple[FieldPath, str], ...]:
+    """Name the fields that were ours, that git dropped, and that stay because somebody else keeps them."""
+    found = []
+    for path in lost(owned(seen.managed), owned(answer.managed)):
+        keeper = editor_of(answer.managed, path, exclude={MANAGER, RELEASED_MANAGER})
+        if keeper is not None and value_at(answer.live, path) is not ABSENT:
+            found.append((path, keeper.manager))
+    return tuple(found)
 
 
 def _guarded(
-    planned: ObjectPlan, body: bytes, seen: Seen, taken: Sequence[Conflict], marks: Marks, *, is_same: bool
+    planned: ObjectPlan, seen: Seen, answer: Answer, adopt: Adopt, marks: Marks, *, is_same: bool
 ) -> ObjectPlan:
     """Add what speaks against it, or that it takes fields back."""
-    foreign = "" if seen.is_ours else marks.foreign(planned.key, seen.live)
-    if foreign:
-        return replace(planned, objection=f"it belongs to {foreign}")
-    sent = orjson.loads(body) if taken else {}
-    strangers = [one for one in taken if not is_same and not _was_ours(conflict_path(one.field, sent), seen)]
+    objection = "" if seen.is_ours else existing_objection(planned.key, seen, adopt, marks)
+    if objection:
+        return replace(planned, objection=objection)
+    taken = answer.taken
+    sent = orjson.loads(answer.sent) if taken else {}
+    strangers = [one for one in taken if not is_same and not _was_ours(one, sent, seen, answer, adopt)]
     if strangers:
         return replace(planned, objection=f"{conflict_text(strangers)}: fields that were never ours")
     takes_back = is_same and any(one.editor for one in planned.changes)
-    return replace(planned, force=bool(taken) or takes_back)
+    seizes = any(_is_free(one) for one in taken) or (bool(taken) and answer.adopted is not None)
+    return replace(planned, force=bool(taken) or takes_back, seize=seizes)
 
 
-def _was_ours(path: FieldPath, seen: Seen) -> bool:
+def existing_objection(key: ObjectKey, seen: Seen, adopt: Adopt, marks: Marks) -> str:
+    """Say why an object that is not ours stays as it is; "" when it is taken over."""
+    foreign = marks.foreign(key, seen.live)
+    if foreign:
+        return f"it belongs to {foreign}"
+    return adoption_objection(adopt, marks.tool(seen.live, seen.managed))
+
+
+def _is_free(taken: Conflict) -> bool:
+    """Tell whether a field's holder let go of it: what we released, or a number somebody scaled to.
+
+    Where an autoscaler is there, its number was left out before this is asked.
+    """
+    return taken.manager == RELEASED_MANAGER or taken.subresource == "scale"
+
+
+def _was_ours(taken: Conflict, sent: Mapping[str, Any], seen: Seen, answer: Answer, adopt: Adopt) -> bool:
+    """Tell whether a field was ours before, or its holder is one whom we take over from."""
+    if _is_free(taken):
+        return True
+    if answer.adopted is not None and (taken.manager in answer.adopted.managers or adopt is Adopt.TAKE_OVER):
+        return True
+    path = conflict_path(taken.field, sent)
     is_mark = len(path) > 2 and path[0] == "metadata" and str(path[2]).startswith(OURS)
     return seen.is_ours and (is_mark or was_named(seen.footprint, path))
 
@@ -154,6 +207,8 @@ def _change(found: Difference, seen: Seen, *, is_same: bool) -> FieldChange:
 
 
 def _cause(found: Difference, seen: Seen, *, is_same: bool) -> Cause:
+    if found.path == RELEASED:
+        return Cause.PENDING
     if is_same:
         return Cause.DRIFT
     is_named = was_named(seen.footprint, found.path)
@@ -161,7 +216,8 @@ def _cause(found: Difference, seen: Seen, *, is_same: bool) -> Cause:
         # Inside a list a footprint can't tell a new element from one that somebody removed.
         is_in_list = any(isinstance(step, Element) for step in found.path)
         return Cause.DRIFT if is_named and not is_in_list else Cause.PENDING
-    is_still_ours = editor_of(own_entries(seen.managed), found.path) is not None
+    held = [one for one in seen.managed if one.get("manager") in {MANAGER, RELEASED_MANAGER}]
+    is_still_ours = editor_of(held, found.path) is not None
     return Cause.DRIFT if is_named and not is_still_ours else Cause.PENDING
 
 

@@ -23,6 +23,9 @@ SYSTEM_NAMESPACE: Final = "converge-system"  # parents and Leases live here
 INSTALLATION_LABEL: Final = "converge/installation"  # on parents and members: what is listed and watched
 OWNER_ANNOTATION: Final = "converge/owner"  # installation, placement and the object's own id
 DIGEST_ANNOTATION: Final = "converge/digest"  # of the Manifest that was applied
+FIELDS_ANNOTATION: Final = "converge/fields"  # footprint of the Manifest that was applied
+BOOKKEEPING: Final = frozenset({DIGEST_ANNOTATION, FIELDS_ANNOTATION})  # annotations that move with every apply
+RELEASED_ANNOTATION: Final = "converge/released"  # what git says and is left to others, with who has it instead
 
 APPLYSET_ID_LABEL: Final = "applyset.kubernetes.io/id"  # on the parent
 APPLYSET_PART_OF_LABEL: Final = "applyset.kubernetes.io/part-of"  # on the members

@@ -8,29 +8,31 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from controller.model import Digest, FieldPath, InstallationId, Manifest, ObjectKey, PlacementRef
+from controller.targets.kubernetes.adopting import tool_of_managers
+from controller.targets.kubernetes.handover import Left, annotation, without
 from controller.targets.kubernetes.labels import (
     APPLYSET_PART_OF_LABEL,
     DIGEST_ANNOTATION,
+    FIELDS_ANNOTATION,
     INSTALLATION_LABEL,
     OWNER_ANNOTATION,
+    RELEASED_ANNOTATION,
     Owner,
     member_labels,
     read_owner,
 )
 
-FIELDS_ANNOTATION: Final = "converge/fields"  # footprint of the Manifest that was applied
-BOOKKEEPING: Final = frozenset({DIGEST_ANNOTATION, FIELDS_ANNOTATION})  # annotations that move with every apply
-
 REMEMBERED: Final = 1024
 
 Body = dict[str, Any]
+NOTHING_LEFT: Final[Left] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,12 @@ class Marks:
     def of(cls, installation: InstallationId, placement: PlacementRef) -> Marks:
         return cls(installation, placement, member_labels(installation, placement))
 
-    def stamp(self, manifest: Manifest) -> Body:
-        """Give a manifest's body with our marks, decoded anew."""
+    def stamp(self, manifest: Manifest, left: Left = NOTHING_LEFT) -> Body:
+        """Give a manifest's body with our marks, decoded anew, without what is left to others."""
         body: Body = orjson.loads(manifest.body)
         fields = footprint(body)
+        if left:
+            body = without(body, left)
         metadata = body.setdefault("metadata", {})
         metadata["labels"] = {**(metadata.get("labels") or {}), **self.labels}
         metadata["annotations"] = {
@@ -56,19 +60,25 @@ class Marks:
             OWNER_ANNOTATION: Owner(self.installation, self.placement, manifest.key).annotation(),
             DIGEST_ANNOTATION: manifest.digest,
             FIELDS_ANNOTATION: fields,
+            **({RELEASED_ANNOTATION: annotation(left)} if left else {}),
         }
         return body
 
     def foreign(self, key: ObjectKey, live: Mapping[str, Any]) -> str:
-        """Say who else a live object belongs to; "" when it is ours, or nobody's."""
+        """Say who keeps a live object, whatever policy says; "" when it is ours, a tool's, or nobody's."""
         metadata = live.get("metadata") or {}
-        annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
-        owner = read_owner(annotations.get(OWNER_ANNOTATION, ""))
+        owner = read_owner((metadata.get("annotations") or {}).get(OWNER_ANNOTATION, ""))
         if owner is not None and owner.key == key:
             if owner.installation != self.installation:
                 return f"another Converge installation ({owner.installation}), as {owner.placement}"
             return "" if owner.placement == self.placement else str(owner.placement)
-        return _other_tool(labels, annotations) or _controller_of(metadata) or self._other_set(labels)
+        return _controller_of(metadata)
+
+    def tool(self, live: Mapping[str, Any], managed: Iterable[Mapping[str, Any]]) -> str:
+        """Name the deployment tool that manages a live object, by the marks it leaves; "" for none."""
+        metadata = live.get("metadata") or {}
+        annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+        return _other_tool(labels, annotations) or self._other_set(labels) or tool_of_managers(managed)
 
     def _other_set(self, labels: Mapping[str, str]) -> str:
         applyset = labels.get(APPLYSET_PART_OF_LABEL, "")
@@ -79,18 +89,18 @@ class Stamped:
     """The bytes that dry runs sent, kept until the apply sends them again; the oldest are forgotten first."""
 
     def __init__(self) -> None:
-        self._bytes: dict[tuple[PlacementRef, ObjectKey, Digest], bytes] = {}
+        self._bytes: dict[tuple[PlacementRef, ObjectKey, Digest, str], bytes] = {}
 
-    def make(self, marks: Marks, manifest: Manifest) -> bytes:
-        data = orjson.dumps(marks.stamp(manifest))
+    def make(self, marks: Marks, manifest: Manifest, left: Left = NOTHING_LEFT) -> bytes:
+        data = orjson.dumps(marks.stamp(manifest, left))
         if len(self._bytes) >= REMEMBERED:
             del self._bytes[next(iter(self._bytes))]
-        self._bytes[marks.placement, manifest.key, manifest.digest] = data
+        self._bytes[marks.placement, manifest.key, manifest.digest, annotation(left)] = data
         return data
 
-    def take(self, marks: Marks, manifest: Manifest) -> bytes:
-        kept = self._bytes.pop((marks.placement, manifest.key, manifest.digest), None)
-        return kept or orjson.dumps(marks.stamp(manifest))
+    def take(self, marks: Marks, manifest: Manifest, left: Left = NOTHING_LEFT) -> bytes:
+        kept = self._bytes.pop((marks.placement, manifest.key, manifest.digest, annotation(left)), None)
+        return kept or orjson.dumps(marks.stamp(manifest, left))
 
 
 def is_ours(marks: Marks, key: ObjectKey, live: Mapping[str, Any]) -> bool:

@@ -23,6 +23,7 @@ class Member:
     health_reason: str = ""
     is_suspect: bool = False  # moved since our last apply, or not judged since the controller started
     is_terminating: bool = False
+    released: str = ""  # what is left to others, as its annotation says
     body: bytes = field(repr=False)  # packed, without managedFields
     managers: bytes = field(repr=False)  # managedFields, packed
 

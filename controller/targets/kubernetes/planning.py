@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -18,7 +17,6 @@ import orjson
 from controller.model import (
     Action,
     Application,
-    Cause,
     ConvergeError,
     Desired,
     Digest,
@@ -30,45 +28,31 @@ from controller.model import (
     Secret,
     Stalled,
     State,
-    Transient,
     Waiting,
 )
+from controller.targets.kubernetes.autoscalers import released_before
 from controller.targets.kubernetes.cache import CONFIG_MAPS, Cache, Member
-from controller.targets.kubernetes.connection import Connection, Request, Response
-from controller.targets.kubernetes.creating import Permissions, is_plain
+from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.discovery import Discovery, Resource
 from controller.targets.kubernetes.errors import (
-    NOTHING_COMING,
     Coming,
     combined,
-    conflicts,
-    is_dry_run_unsupported,
-    is_missing_namespace,
     refusal,
 )
-from controller.targets.kubernetes.inventory import EMPTY, Inventories, Inventory, Stored
-from controller.targets.kubernetes.judging import Seen, hider, judge, plan_hash, seen_body, seen_member
+from controller.targets.kubernetes.handover import annotation, left_out
+from controller.targets.kubernetes.inventory import EMPTY, Inventories, Stored
+from controller.targets.kubernetes.judging import (
+    plan_hash,
+)
 from controller.targets.kubernetes.labels import parent_key
-from controller.targets.kubernetes.marking import Marks, Stamped, shared_namespace
+from controller.targets.kubernetes.looking import Context, Looker, blind
+from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, shared_namespace
 from controller.targets.kubernetes.ownership import is_as_applied
 from controller.targets.kubernetes.pruning import leftovers
-from controller.targets.kubernetes.requests import apply_request, create_request, get_request
 from controller.targets.kubernetes.stages import is_foundation, wave_of
 
-IN_FLIGHT: Final = 32  # requests at once to one cluster
 SHARED: Final = Digest("shared-namespace")  # the digest of a namespace that `createNamespace` asks for
 JOB: Final = "Job.batch"
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What looking at an object needs to know besides it."""
-
-    application: Application
-    marks: Marks
-    inventory: Inventory
-    members: Mapping[ObjectKey, Member]
-    coming: Coming = NOTHING_COMING
 
 
 class Planner:
@@ -84,17 +68,14 @@ class Planner:
         installation: InstallationId,
         plan_key: Secret,
     ) -> None:
-        self._connection = connection
         self._discovery = discovery
         self._cache = cache
         self._inventories = inventories
         self.installation = installation
         self._plan_key = plan_key
-        self.stamped = Stamped()
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
-        self.permissions = Permissions(self.send)
         self._judged: set[str] = set()  # uids whose state this process has judged or written
         self._namespaces: set[str] = set()  # that are known to be there
+        self.looker = Looker(connection, discovery, cache, plan_key=plan_key, namespaces=self._namespaces)
 
     async def plan(self, desired: Desired, application: Application) -> Plan:
         """Say per object what a sync would do. Raises one error with every refusal of a preflight."""
@@ -180,9 +161,9 @@ class Planner:
         elif member.is_terminating:
             return _too_early(manifest, member)
         if is_deferred(manifest.key, context.coming):
-            return _blind(manifest, member, context.inventory)
+            return blind(manifest, member, context.inventory)
         is_drift = member is not None and member.is_suspect
-        return None if is_drift or context.application.sync.preflight else _blind(manifest, member, context.inventory)
+        return None if is_drift or context.application.sync.preflight else blind(manifest, member, context.inventory)
 
     def _is_clean(self, manifest: Manifest, member: Member, marks: Marks) -> bool:
         """Tell whether nobody moved an object since it was applied with this very digest.
@@ -195,79 +176,21 @@ class Planner:
         if member.uid in self._judged:
             return False
         self._judged.add(member.uid)
-        if not is_as_applied(marks.stamp(manifest), member.live(), member.managed()):
+        managed = member.managed()
+        releases = (*manifest.releases, *released_before(member.released))
+        left = left_out(orjson.loads(manifest.body), releases, managed) if releases else NOTHING_LEFT
+        if annotation(left) != member.released or not is_as_applied(
+            marks.stamp(manifest, left), member.live(), managed
+        ):
             return False
         self._cache.note_clean(member)
         return True
 
     async def _attempt(self, manifest: Manifest, context: Context) -> ObjectPlan | ConvergeError:
         try:
-            return await self.look(manifest, context)
+            return await self.looker.look(manifest, context)
         except ConvergeError as error:
             return error
-
-    async def look(self, manifest: Manifest, context: Context, seen: Seen | None = None) -> ObjectPlan:
-        """Ask the server what applying a manifest would do. `seen` is its live state, where that is newer."""
-        resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
-        member = context.members.get(manifest.key)
-        if seen is None and member is not None and member.api_version == manifest.api_version:
-            seen = seen_member(member)
-        is_same = seen is not None and seen.digest == manifest.digest
-        data = self.stamped.make(context.marks, manifest)
-        is_new = seen is None and member is None and not context.inventory.named(manifest.key)
-        if is_new and await self._is_creatable(resource, manifest, data):
-            return _created(manifest, context.inventory)
-        answer = await self._dry_run(resource, manifest.key, data, is_forced=is_same)
-        taken = conflicts(answer)
-        if taken:
-            answer = await self._dry_run(resource, manifest.key, data, is_forced=True)
-        if answer.status == 201:
-            return _created(manifest, context.inventory)
-        if is_dry_run_unsupported(answer):
-            return _blind(manifest, member, context.inventory)
-        if answer.status != 200:
-            self._forget_namespace(is_missing_namespace(answer), context.application)
-            raise refusal(answer, manifest.key, where=str(manifest.origin), coming=context.coming)
-        if seen is None:
-            seen = await self.read(manifest, context.marks)
-        hide = hider(self._plan_key)
-        planned = judge(manifest, data, seen, orjson.loads(answer.body), taken, marks=context.marks, hide=hide)
-        if planned.action is Action.NOTHING and member is not None:
-            self._cache.note_clean(member)
-        return planned
-
-    def _forget_namespace(self, name: str, application: Application) -> None:
-        """Unlearn a namespace that is not there; the next plan creates it where its application's entry says so."""
-        self._namespaces.discard(name)
-        if name and application.create_namespace and name == application.namespace:
-            raise Transient(f"namespace {name} has gone: it is created anew")
-
-    async def read(self, manifest: Manifest, marks: Marks) -> Seen:
-        """Get a live object at the version that its manifest has. Raises Transient when it has gone meanwhile."""
-        resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
-        answer = await self.send(get_request(resource, manifest.key))
-        if answer.status == 404:
-            raise Transient(f"{manifest.key}: it was deleted while we looked")
-        if answer.status != 200:
-            raise refusal(answer, manifest.key, where=str(manifest.origin))
-        return seen_body(answer.body, manifest.key, marks)
-
-    async def send(self, request: Request) -> Response:
-        """Send a request when there is room: the time spent waiting for room is not the server's."""
-        async with self._slots:
-            return await self._connection.send(request)
-
-    async def _is_creatable(self, resource: Resource, manifest: Manifest, data: bytes) -> bool:
-        """Tell whether an apply would create an object; False as well where only an apply can tell."""
-        key = manifest.key
-        if not is_plain(orjson.loads(manifest.body), key.group):
-            return False
-        if not await self.permissions.may_patch(resource, key.namespace):
-            return False
-        return (await self.send(create_request(resource, key, data))).status == 201
-
-    async def _dry_run(self, resource: Resource, key: ObjectKey, data: bytes, *, is_forced: bool) -> Response:
-        return await self.send(apply_request(resource, key, data, is_forced=is_forced, is_dry_run=True))
 
     async def _shared_namespace(self, manifests: Sequence[Manifest], context: Context) -> list[ObjectPlan]:
         """Plan the namespace that `createNamespace: true` asks for, when it is not there."""
@@ -279,7 +202,7 @@ class Planner:
         if not is_wanted or is_member or any(key.namespace == name for key in context.members):
             return []
         key = ObjectKey("", "Namespace", "", name)
-        answer = await self.send(Request("GET", f"/api/v1/namespaces/{name}"))
+        answer = await self.looker.send(Request("GET", f"/api/v1/namespaces/{name}"))
         if answer.status == 200:
             self._namespaces.add(name)
             return []
@@ -363,22 +286,4 @@ def _too_early(manifest: Manifest, member: Member) -> ObjectPlan:
         uid=member.uid,
         resource_version=member.resource_version,
         objection="it is being deleted: it is created anew when it has gone",
-    )
-
-
-def _created(manifest: Manifest, inventory: Inventory) -> ObjectPlan:
-    cause = Cause.DRIFT if inventory.named(manifest.key) else Cause.PENDING
-    return ObjectPlan(key=manifest.key, action=Action.CREATE, cause=cause, manifest=manifest)
-
-
-def _blind(manifest: Manifest, member: Member | None, inventory: Inventory) -> ObjectPlan:
-    """Plan what could not be looked at: without changes, and so without force."""
-    if member is None:
-        return _created(manifest, inventory)
-    return ObjectPlan(
-        key=manifest.key,
-        action=Action.CHANGE,
-        manifest=manifest,
-        uid=member.uid,
-        resource_version=member.resource_version,
     )

@@ -12,6 +12,7 @@ from controller.targets.kubernetes.discovery import Resource
 from controller.targets.kubernetes.labels import MANAGER
 
 APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML; the CBOR and `+json` forms are newer
+MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
 BY_MANAGER: Final = ("fieldManager", MANAGER)
 FORCED: Final = ("force", "true")
@@ -19,9 +20,11 @@ DRY_RUN: Final = ("dryRun", "All")
 STRICT: Final = ("fieldValidation", "Strict")
 
 
-def apply_request(resource: Resource, key: ObjectKey, body: bytes, *, is_forced: bool, is_dry_run: bool) -> Request:
+def apply_request(
+    resource: Resource, key: ObjectKey, body: bytes, *, is_forced: bool, is_dry_run: bool, manager: str = MANAGER
+) -> Request:
     """Ask for a server-side apply. Forced, it takes fields from other managers; dry, it only says what would be."""
-    query = [BY_MANAGER]
+    query = [("fieldManager", manager)]
     if is_forced:
         query.append(FORCED)
     if is_dry_run:
@@ -45,6 +48,17 @@ def delete_request(resource: Resource, key: ObjectKey, uid: str, resource_versio
         "preconditions": {"uid": uid, "resourceVersion": resource_version},
     }
     return Request("DELETE", resource.path(key.namespace, key.name), (), orjson.dumps(options), JSON)
+
+
+def merge_request(resource: Resource, key: ObjectKey, patch: dict[str, object], resource_version: str) -> Request:
+    """Ask what a JSON merge patch (RFC 7386) would make of exactly this state of an object; nothing is written."""
+    metadata = patch.get("metadata")
+    whole = {
+        **patch,
+        "metadata": {**(metadata if isinstance(metadata, dict) else {}), "resourceVersion": resource_version},
+    }
+    path = resource.path(key.namespace, key.name)
+    return Request("PATCH", path, (BY_MANAGER, DRY_RUN), orjson.dumps(whole), MERGE_PATCH)
 
 
 def managers_request(

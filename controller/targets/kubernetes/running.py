@@ -37,6 +37,7 @@ class Run:
     superseded: asyncio.Event
     outcomes: list[Outcome] = field(default_factory=list)
     failures: list[ConvergeError] = field(default_factory=list)
+    notes: dict[ObjectKey, str] = field(default_factory=dict)
 
     # The gate turned what carries an objection into nothing; should one come through, it is not written all the same.
 
@@ -61,7 +62,11 @@ class Run:
         return [one for one in self.manifests if one.key not in held_back]
 
     def say(self, key: ObjectKey, result: Result, reason: str = "") -> None:
-        self.outcomes.append(Outcome(key, result, reason))
+        self.outcomes.append(Outcome(key, result, reason or self.notes.get(key, "")))
+
+    def note(self, key: ObjectKey, text: str) -> None:
+        """Keep what is worth telling of a write that went well."""
+        self.notes[key] = text
 
     def fail(self, key: ObjectKey, error: ConvergeError) -> None:
         self.say(key, Result.FAILED, str(error))
@@ -84,6 +89,12 @@ class Run:
 
     def member(self, cache: Cache, key: ObjectKey) -> Member | None:
         return next((one for one in cache.members(self.plan.placement) if one.key == key), None)
+
+
+def manifest_of(one: ObjectPlan) -> Manifest:
+    """Give the manifest of a write: only a deletion has none."""
+    assert one.manifest is not None  # noqa: S101  # deletions go another way
+    return one.manifest
 
 
 def is_complete(plan: Plan) -> bool:

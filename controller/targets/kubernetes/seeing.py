@@ -17,6 +17,7 @@ from controller.targets.kubernetes.labels import (
     INSTALLATION_LABEL,
     MANAGER,
     OWNER_ANNOTATION,
+    RELEASED_ANNOTATION,
     Owner,
     read_owner,
 )
@@ -64,6 +65,7 @@ class Sight:
     is_labelled: bool  # carries an installation's label
     owner: Owner | None
     digest: Digest | None
+    released: str  # what is left to others, as its annotation says
     parent_id: str  # the ApplySet whose parent it is, "" for none
     member_of: str  # the ApplySet whose member it says it is
     applied_as: str  # the api version of our last apply, "" when our manager is not among its managers
@@ -93,6 +95,7 @@ def see(raw: msgspec.Raw, *, group: str, kind: str, api_version: str) -> Sight:
         is_labelled=INSTALLATION_LABEL in labels,
         owner=read_owner(annotations.get(OWNER_ANNOTATION, "")),
         digest=Digest(digest) if digest else None,
+        released=annotations.get(RELEASED_ANNOTATION, ""),
         parent_id=labels.get(APPLYSET_ID_LABEL, ""),
         member_of=labels.get(APPLYSET_PART_OF_LABEL, ""),
         applied_as=ours.api_version if ours else "",

@@ -252,6 +252,7 @@ def _record(sight: Sight, placement: PlacementRef, known: Baseline | None, *, is
         health_reason=reason,
         is_suspect=is_suspect,
         is_terminating=sight.is_terminating,
+        released=sight.released,
         body=pack(live),
         managers=pack(managed),
     )

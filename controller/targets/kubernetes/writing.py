@@ -21,6 +21,7 @@ from controller.model import (
     Result,
     Stalled,
     Transient,
+    format_path,
 )
 from controller.targets.kubernetes.cache import Cache
 from controller.targets.kubernetes.connection import JSON, Request, Response
@@ -29,10 +30,12 @@ from controller.targets.kubernetes.errors import NOTHING_COMING, conflict_text, 
 from controller.targets.kubernetes.holding import hold
 from controller.targets.kubernetes.inventory import Inventories
 from controller.targets.kubernetes.lease import Lease
-from controller.targets.kubernetes.marking import Marks, is_ours
-from controller.targets.kubernetes.planning import SHARED, Context, Planner
+from controller.targets.kubernetes.looking import Context
+from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, is_ours
+from controller.targets.kubernetes.planning import SHARED, Planner
 from controller.targets.kubernetes.requests import BY_MANAGER, apply_request, managers_request
-from controller.targets.kubernetes.running import Run
+from controller.targets.kubernetes.running import Run, manifest_of
+from controller.targets.kubernetes.transferring import Transfers
 
 ATTEMPTS: Final = 8  # at an object that moves between looking and writing
 SCHEMA_PAUSES: Final = (0.1, 0.4, 1.5)  # seconds
@@ -50,16 +53,17 @@ class Writer:
         self._cache = cache
         self._inventories = inventories
         self._lease = lease
+        self._transfers = Transfers(planner, discovery, cache, lease, context=self.context)
 
     async def look(self, run: Run, one: ObjectPlan, context: Context) -> ObjectPlan | ConvergeError:
         """Look at what the plan could not look at."""
-        assert one.manifest is not None  # noqa: S101  # only writes come here
+        manifest = manifest_of(one)
         try:
-            looked = await self._look_patiently(one.manifest, context)
+            looked = await self._look_patiently(manifest, context)
         except ConvergeError as error:
             return error
         if looked.objection:
-            return Stalled(f"{one.key} ({one.manifest.origin}): {looked.objection}")
+            return Stalled(f"{one.key} ({manifest.origin}): {looked.objection}")
         return _with_policy(looked, run.application)
 
     async def _look_patiently(self, manifest: Manifest, context: Context) -> ObjectPlan:
@@ -69,10 +73,10 @@ class Writer:
         """
         for seconds in SCHEMA_PAUSES:
             try:
-                return await self._planner.look(manifest, context)
+                return await self._planner.looker.look(manifest, context)
             except Stalled:
                 await asyncio.sleep(seconds)
-        return await self._planner.look(manifest, context)
+        return await self._planner.looker.look(manifest, context)
 
     def context(self, run: Run) -> Context:
         placement = run.plan.placement
@@ -92,35 +96,42 @@ class Writer:
 
     async def _attempt(self, run: Run, one: ObjectPlan) -> Result:
         """Apply one object. Raises what the server's refusal means."""
-        manifest = one.manifest
-        assert manifest is not None  # noqa: S101  # only writes come here
+        manifest = manifest_of(one)
         if manifest.digest == SHARED:
             return await self._create_namespace(manifest)
         announced = frozenset(change.path for change in one.changes)
-        answer = await self._send(run, one, manifest)
+        answer = await self._send(run, one)
         for _ in range(ATTEMPTS):
             if not is_modified(answer):
                 break
-            one = await self._look_again(run, one, manifest, announced)
+            one = await self._look_again(run, one, announced)
             if one.action is Action.NOTHING:
                 return Result.UNCHANGED
-            answer = await self._send(run, one, manifest)
+            answer = await self._send(run, one)
         if answer.status not in {200, 201}:
             if answer.status == 403:
-                self._planner.permissions.forget(manifest.key)
+                self._planner.looker.permissions.forget(manifest.key)
             raise _refused(run, manifest, answer)
+        is_created = answer.status == 201
+        answer = await self._transfers.end(run, one, answer)
         if not one.held:  # else the object is not as git says: the cache's next event must find it suspect
             await self._note_written(manifest, answer, run.marks)
-        return Result.CREATED if answer.status == 201 else Result.CONFIGURED
+        if one.left_behind:
+            run.note(one.key, f"left behind: {_kept_text(one)}")
+        return Result.CREATED if is_created else Result.CONFIGURED
 
-    async def _send(self, run: Run, one: ObjectPlan, manifest: Manifest) -> Response:
+    async def _send(self, run: Run, one: ObjectPlan) -> Response:
+        manifest, left = manifest_of(one), NOTHING_LEFT
+        if self._transfers.is_due(run, one):
+            one, left = await self._transfers.begin(run, one)
         resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
-        is_forced = one.force and any(each.cause is Cause.DRIFT and each.path not in one.held for each in one.changes)
-        data = self._planner.stamped.take(run.marks, manifest)
+        takes_back = any(each.cause is Cause.DRIFT and each.path not in one.held for each in one.changes)
+        is_forced = one.force and (takes_back or one.seize)
+        data = self._planner.looker.stamped.take(run.marks, manifest, left)
         if is_forced or one.held:
             data = self._adjusted(run, one, data, is_forced=is_forced)
         self._lease.check()
-        return await self._planner.send(
+        return await self._planner.looker.send(
             apply_request(resource, manifest.key, data, is_forced=is_forced, is_dry_run=False)
         )
 
@@ -134,12 +145,11 @@ class Writer:
             body["metadata"]["resourceVersion"] = one.resource_version
         return orjson.dumps(body)
 
-    async def _look_again(
-        self, run: Run, one: ObjectPlan, manifest: Manifest, announced: Collection[FieldPath]
-    ) -> ObjectPlan:
+    async def _look_again(self, run: Run, one: ObjectPlan, announced: Collection[FieldPath]) -> ObjectPlan:
         """Judge an object anew that moved since it was looked at; go on only if nothing new would be taken."""
-        seen = await self._planner.read(manifest, run.marks)
-        looked = await self._planner.look(manifest, self.context(run), seen)
+        manifest = manifest_of(one)
+        seen = await self._planner.looker.read(manifest, run.marks)
+        looked = await self._planner.looker.look(manifest, self.context(run), seen)
         if looked.objection:
             raise Stalled(f"{one.key} ({manifest.origin}): {looked.objection}")
         news = [each.path for each in looked.changes if each.cause is Cause.DRIFT and each.path not in announced]
@@ -150,7 +160,7 @@ class Writer:
     async def _create_namespace(self, manifest: Manifest) -> Result:
         self._lease.check()
         request = Request("POST", "/api/v1/namespaces", (BY_MANAGER,), manifest.body, JSON)
-        answer = await self._planner.send(request)
+        answer = await self._planner.looker.send(request)
         self._planner.note_namespace(manifest.key.name)
         if answer.status == 409:
             return Result.UNCHANGED  # somebody was faster: it is a shared one anyway
@@ -179,11 +189,15 @@ class Writer:
             return
         resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
         request = managers_request(resource, manifest.key, others, metadata["resourceVersion"])
-        answer = await self._planner.send(request)
+        answer = await self._planner.looker.send(request)
         if answer.status == 200:
             self._cache.note_applied(answer.body)
         elif not is_modified(answer):
             raise refusal(answer, manifest.key, where=str(manifest.origin))
+
+
+def _kept_text(one: ObjectPlan) -> str:
+    return ", ".join(f"{format_path(path)} (kept by {keeper})" for path, keeper in one.left_behind)
 
 
 def _with_policy(looked: ObjectPlan, application: Application) -> ObjectPlan:

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from controller.sandbox import SandboxCluster
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
 from tests.cluster.kubectl import Kubectl
+from tests.fixtures.either import access
 
-
-@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.cluster)])
-async def access(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KubeAccess]:
-    """A cluster with a namespace of the test's own."""
-    if request.param == "real":
-        yield request.getfixturevalue("cluster")
-        return
-    namespace = f"t-{secrets.token_hex(5)}"
-    async with SandboxCluster() as sandbox:
-        access = KubeAccess(
-            server=sandbox.server,
-            kubeconfig=sandbox.write_kubeconfig(tmp_path / "kubeconfig"),
-            ca=None,
-            token=sandbox.token,
-            namespace=namespace,
-        )
-        async with Api.connect(access) as api:
-            await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-        yield access
+__all__ = ["access", "api", "kubectl"]
 
 
 @pytest.fixture

@@ -117,4 +117,5 @@ async def test_a_parent_that_somebody_deleted_is_made_anew(cluster: KubeAccess, 
         await eventually(lambda: not place.target._cache.parents())
         assert (await place.target.observe(place.placement)).applied is None
         await place.sync(body)
+        await eventually(place.target._cache.parents)
         assert await place.target.placements() == (place.placement,)

@@ -1,0 +1,254 @@
+"""Looking at one object: what applying its manifest would do, as the server says it.
+
+One unforced dry run, whose conflicts say who owns what; for what nobody knows yet a dry POST will mostly do
+(`creating`). An object that was there before us is read first, for it may be another's; one whose replicas an apply
+would move has the autoscalers of its namespace asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import orjson
+
+from controller.model import (
+    Action,
+    Application,
+    Cause,
+    Manifest,
+    ObjectKey,
+    ObjectPlan,
+    Release,
+    Secret,
+    Transient,
+)
+from controller.targets.kubernetes.adopting import Migration, adopted, merge_patch, migration
+from controller.targets.kubernetes.autoscalers import PATH as REPLICAS
+from controller.targets.kubernetes.autoscalers import found_on_cluster, is_known, released_before
+from controller.targets.kubernetes.cache import Cache, Member
+from controller.targets.kubernetes.connection import Connection, Request, Response
+from controller.targets.kubernetes.creating import Permissions, is_plain
+from controller.targets.kubernetes.discovery import Discovery, Resource
+from controller.targets.kubernetes.errors import (
+    NOTHING_COMING,
+    Coming,
+    conflicts,
+    is_dry_run_unsupported,
+    is_missing_namespace,
+    is_modified,
+    refusal,
+)
+from controller.targets.kubernetes.handover import filled, handed_over, left_out
+from controller.targets.kubernetes.inventory import Inventory
+from controller.targets.kubernetes.judging import (
+    Answer,
+    Seen,
+    existing_objection,
+    hider,
+    judge,
+    seen_body,
+    seen_member,
+)
+from controller.targets.kubernetes.marking import Marks, Stamped
+from controller.targets.kubernetes.requests import apply_request, create_request, get_request, merge_request
+
+IN_FLIGHT: Final = 32  # requests at once to one cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What looking at an object needs to know besides it."""
+
+    application: Application
+    marks: Marks
+    inventory: Inventory
+    members: Mapping[ObjectKey, Member]
+    coming: Coming = NOTHING_COMING
+
+
+class Looker:
+    """Looks at objects of one cluster. `namespaces` holds those that are known to be there; one may be unlearned."""
+
+    def __init__(
+        self, connection: Connection, discovery: Discovery, cache: Cache, *, plan_key: Secret, namespaces: set[str]
+    ) -> None:
+        self._connection = connection
+        self._discovery = discovery
+        self._cache = cache
+        self._plan_key = plan_key
+        self._namespaces = namespaces
+        self.stamped = Stamped()
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self.permissions = Permissions(self.send)
+
+    async def look(self, manifest: Manifest, context: Context, seen: Seen | None = None) -> ObjectPlan:
+        """Ask the server what applying a manifest would do. `seen` is its live state, where that is newer."""
+        resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
+        member = context.members.get(manifest.key)
+        if seen is None and member is not None and member.api_version == manifest.api_version:
+            seen = seen_member(member)
+        if seen is None:
+            is_unknown = member is None
+            seen = await (self._find(resource, manifest, context) if is_unknown else self.find(manifest, context.marks))
+        if seen is None:
+            return created(manifest, context.inventory)
+        if not seen.is_ours and (objection := self._objection(manifest, seen, context)):
+            return _refused(manifest, seen, objection)
+        manifest = await self._with_known_autoscaler(manifest, seen, context)
+        planned = await self._judge(resource, manifest, seen, context)
+        if planned is not None and not is_known(manifest) and any(one.path == REPLICAS for one in planned.changes):
+            release = await self._autoscaler(manifest.key, seen, context)
+            if release is not None:
+                manifest = replace(manifest, releases=(*manifest.releases, release))
+                planned = await self._judge(resource, manifest, seen, context)
+        if planned is None:
+            return blind(manifest, member, context.inventory)
+        if planned.action is Action.NOTHING and member is not None:
+            self._cache.note_clean(member)
+        return planned
+
+    async def _find(self, resource: Resource, manifest: Manifest, context: Context) -> Seen | None:
+        """Find the live object of a manifest; None where the server says that an apply would create it."""
+        data = self.stamped.make(context.marks, manifest)
+        if not context.inventory.named(manifest.key) and await self._is_creatable(resource, manifest, data):
+            return None
+        answer = await self._dry_run(resource, manifest.key, data, is_forced=False)
+        if answer.status == 201:
+            return None
+        self._forget_namespace(is_missing_namespace(answer), context.application)
+        refused = answer.status != 200 and not conflicts(answer) and not is_dry_run_unsupported(answer)
+        seen = await self.find(manifest, context.marks) if not refused or answer.status == 422 else None
+        if refused and seen is None:
+            raise refusal(answer, manifest.key, where=str(manifest.origin), coming=context.coming)
+        return seen  # what does not fit beside the live fields may fit once they are ours: a port instead of another
+
+    def _objection(self, manifest: Manifest, seen: Seen, context: Context) -> str:
+        return existing_objection(manifest.key, seen, context.application.sync.adopt, context.marks)
+
+    async def _with_known_autoscaler(self, manifest: Manifest, seen: Seen, context: Context) -> Manifest:
+        """Go on leaving replicas to an autoscaler that was found on the cluster, while it is there."""
+        if is_known(manifest) or not released_before(seen.released):
+            return manifest
+        release = await self._autoscaler(manifest.key, seen, context)
+        return manifest if release is None else replace(manifest, releases=(*manifest.releases, release))
+
+    async def _autoscaler(self, key: ObjectKey, seen: Seen, context: Context) -> Release | None:
+        return await found_on_cluster(self.send, self._discovery, key, seen.managed, ours=context.members)
+
+    async def _judge(self, resource: Resource, manifest: Manifest, seen: Seen, context: Context) -> ObjectPlan | None:
+        """Ask the server what an apply would do to a live object; None where no dry run can tell."""
+        if not seen.is_ours and (found := migration(seen.managed)).managers:
+            return await self._preview(resource, manifest, seen, context, found)
+        left = left_out(orjson.loads(manifest.body), manifest.releases, seen.managed)
+        data = self.stamped.make(context.marks, manifest, left)
+        is_same = seen.digest == manifest.digest
+        if handed := handed_over(seen.live, seen.managed, manifest.releases):
+            data = orjson.dumps(filled(orjson.loads(data), seen.live, handed))
+        response = await self._dry_run(resource, manifest.key, data, is_forced=is_same)
+        taken = conflicts(response)
+        if taken:
+            response = await self._dry_run(resource, manifest.key, data, is_forced=True)
+        if response.status == 201:
+            raise Transient(f"{manifest.key}: it was deleted while we looked")
+        if is_dry_run_unsupported(response):
+            return None
+        if response.status != 200:
+            self._forget_namespace(is_missing_namespace(response), context.application)
+            raise refusal(response, manifest.key, where=str(manifest.origin), coming=context.coming)
+        live = orjson.loads(response.body)
+        managed = (live.get("metadata") or {}).get("managedFields") or ()
+        answer = Answer(data, live, managed, taken, None if seen.is_ours else Migration((), ()))
+        hide = hider(self._plan_key)
+        return judge(manifest, seen, answer, adopt=context.application.sync.adopt, marks=context.marks, hide=hide)
+
+    async def _preview(
+        self, resource: Resource, manifest: Manifest, seen: Seen, context: Context, adopted_from: Migration
+    ) -> ObjectPlan:
+        """Have the server say what an adoption makes of an object: what its deployers set and git does not say goes."""
+        left = left_out(orjson.loads(manifest.body), manifest.releases, seen.managed)
+        body = context.marks.stamp(manifest, left)
+        data = self.stamped.make(context.marks, manifest, left)
+        taken = conflicts(await self._dry_run(resource, manifest.key, data, is_forced=False))
+        patch = merge_patch(seen.live, adopted(seen.live, seen.managed, body))
+        response = await self.send(merge_request(resource, manifest.key, patch, seen.resource_version))
+        if is_modified(response):
+            raise Transient(f"{manifest.key}: it changed while we looked")
+        if response.status != 200:
+            raise refusal(response, manifest.key, where=str(manifest.origin))
+        live = orjson.loads(response.body)
+        live["metadata"].pop("managedFields", None)
+        answer = Answer(data, live, (), taken, adopted_from)
+        hide = hider(self._plan_key)
+        return judge(manifest, seen, answer, adopt=context.application.sync.adopt, marks=context.marks, hide=hide)
+
+    def _forget_namespace(self, name: str, application: Application) -> None:
+        """Unlearn a namespace that is not there; the next plan creates it where its application's entry says so."""
+        self._namespaces.discard(name)
+        if name and application.create_namespace and name == application.namespace:
+            raise Transient(f"namespace {name} has gone: it is created anew")
+
+    async def read(self, manifest: Manifest, marks: Marks) -> Seen:
+        """Get a live object at the version that its manifest has. Raises Transient when it has gone meanwhile."""
+        found = await self.find(manifest, marks)
+        if found is None:
+            raise Transient(f"{manifest.key}: it was deleted while we looked")
+        return found
+
+    async def find(self, manifest: Manifest, marks: Marks) -> Seen | None:
+        """Get a live object at the version that its manifest has; None where there is none."""
+        resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
+        answer = await self.send(get_request(resource, manifest.key))
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise refusal(answer, manifest.key, where=str(manifest.origin))
+        return seen_body(answer.body, manifest.key, marks)
+
+    async def send(self, request: Request) -> Response:
+        """Send a request when there is room: the time spent waiting for room is not the server's."""
+        async with self._slots:
+            return await self._connection.send(request)
+
+    async def _is_creatable(self, resource: Resource, manifest: Manifest, data: bytes) -> bool:
+        """Tell whether an apply would create an object; False as well where only an apply can tell."""
+        key = manifest.key
+        if not is_plain(orjson.loads(manifest.body), key.group):
+            return False
+        if not await self.permissions.may_patch(resource, key.namespace):
+            return False
+        return (await self.send(create_request(resource, key, data))).status == 201
+
+    async def _dry_run(self, resource: Resource, key: ObjectKey, data: bytes, *, is_forced: bool) -> Response:
+        return await self.send(apply_request(resource, key, data, is_forced=is_forced, is_dry_run=True))
+
+
+def _refused(manifest: Manifest, seen: Seen, objection: str) -> ObjectPlan:
+    return ObjectPlan(
+        key=manifest.key,
+        action=Action.CHANGE,
+        manifest=manifest,
+        uid=seen.uid,
+        resource_version=seen.resource_version,
+        objection=objection,
+    )
+
+
+def created(manifest: Manifest, inventory: Inventory) -> ObjectPlan:
+    cause = Cause.DRIFT if inventory.named(manifest.key) else Cause.PENDING
+    return ObjectPlan(key=manifest.key, action=Action.CREATE, cause=cause, manifest=manifest)
+
+
+def blind(manifest: Manifest, member: Member | None, inventory: Inventory) -> ObjectPlan:
+    """Plan what could not be looked at: without changes, and so without force."""
+    if member is None:
+        return created(manifest, inventory)
+    return ObjectPlan(
+        key=manifest.key,
+        action=Action.CHANGE,
+        manifest=manifest,
+        uid=member.uid,
+        resource_version=member.resource_version,
+    )
