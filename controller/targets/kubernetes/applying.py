@@ -36,7 +36,7 @@ from controller.targets.kubernetes.inventory import Inventories, Inventory
 from controller.targets.kubernetes.labels import parent_key
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.marking import Marks
-from controller.targets.kubernetes.planning import JOB, SHARED, Planner, coming_of, is_deferred
+from controller.targets.kubernetes.planning import JOB, SHARED, Planner, brought_kinds, coming_of, is_deferred
 from controller.targets.kubernetes.pruning import leftovers
 from controller.targets.kubernetes.running import Run, account_for_the_rest, is_complete
 from controller.targets.kubernetes.stages import Stage, stages_of, wave_of
@@ -44,6 +44,7 @@ from controller.targets.kubernetes.waiting import Changes
 from controller.targets.kubernetes.writing import Writer
 
 FOUNDATION_SECONDS: Final = 60.0  # until a new definition is served, or a new namespace is there
+SERVED_PAUSES: Final = (0.1, 0.4, 1.5, 5.0)  # seconds
 READY: Final = frozenset({Health.HEALTHY, Health.SUSPENDED})
 
 
@@ -161,8 +162,22 @@ class Applier:
         if text:
             run.failures.append(Waiting(f"waits for {text}"))
         elif any(key.kind == "CustomResourceDefinition" for key in keys):
-            await self._discovery.refresh()
+            await self._until_served(run)
             await self._planner.follow(run.manifests)
+
+    async def _until_served(self, run: Run) -> None:
+        """Wait until discovery tells of the new kinds: a moment after their definitions are Established."""
+        brought = brought_kinds(run.manifests)
+        wanted = {(one.api_version, one.key.kind) for one in run.manifests if one.key.group_kind in brought}
+        for seconds in SERVED_PAUSES:
+            await self._discovery.refresh()
+            try:
+                for api_version, kind in sorted(wanted):
+                    await self._discovery.resource(api_version, kind)
+            except Waiting:
+                await asyncio.sleep(seconds)
+            else:
+                return
 
     async def _is_healthy(self, run: Run, manifests: Sequence[Manifest], what: str) -> bool:
         """Wait until objects are healthy; at the deadline say what is not, which is no failure of what was written."""
