@@ -18,6 +18,7 @@ from controller.git import CommitInfo, GitTree, Mirror
 from controller.model import PLATFORM, CommitId, EntryKind, Invalid, Stalled
 
 FOLDER: Final = "cmdb"
+TOGETHER: Final = 20  # applications
 STEPS: Final = (100, 1000)  # commits that are looked through for a date; the last is as far as a mirror goes
 FULL_ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHORT_ID: Final = re.compile(r"[0-9a-f]{7,39}")
@@ -100,12 +101,14 @@ def read_time(text: str) -> datetime:
 
 
 def _everything(tree: GitTree) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
-    """Read all records, an application's in one request to git."""
+    """Read all records, those of several applications in one request to git."""
     for environment in tree.names(FOLDER):
-        for name in tree.names(f"{FOLDER}/{environment}"):
-            folder = f"{FOLDER}/{environment}/{name}"
-            tree.prefetch((folder,))
-            yield from _files(tree, _below(tree, folder))
+        folders = [f"{FOLDER}/{environment}/{name}" for name in tree.names(f"{FOLDER}/{environment}")]
+        for first in range(0, len(folders), TOGETHER):
+            some = folders[first : first + TOGETHER]
+            tree.prefetch(some)
+            for folder in some:
+                yield from _files(tree, _below(tree, folder))
 
 
 def _below(tree: GitTree, path: str) -> Iterator[str]:
