@@ -19,6 +19,7 @@ SCENES = (
     "is promoted",
     "edits by hand",
     "git revert",
+    "made by hand",
     "broken manifest",
     "The truth in git",
 )

@@ -8,6 +8,7 @@ from typing import Any
 from controller.engine import DriftFound, PlacementReconciled
 from controller.git import Identity
 from controller.model import ABSENT, CommitId, FieldChange, Health, PlacementReport, SyncStatus, format_path
+from controller.sandbox.story.adoption import a_deployment_made_by_hand
 from controller.sandbox.story.stage import Stage
 from controller.sandbox.story.telling import Teller
 
@@ -37,6 +38,7 @@ async def tell_story(stage: Stage, teller: Teller) -> None:
     promoted = await a_version_is_promoted(stage, teller)
     await a_hand_edit(stage, teller)
     await rolled_back(stage, teller, promoted)
+    await a_deployment_made_by_hand(stage, teller)
     await a_broken_manifest(stage, teller)
     await the_records(stage, teller)
 

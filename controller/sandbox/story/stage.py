@@ -98,6 +98,11 @@ class Api:
             return None
         return self._decoded(response.status, response.body)
 
+    async def create(self, path: str, body: dict[str, Any], *, manager: str) -> None:
+        request = Request("POST", path, (("fieldManager", manager),), orjson.dumps(body), "application/json")
+        response = await self._connection.send(request)
+        self._decoded(response.status, response.body)
+
     async def patch(self, path: str, body: dict[str, Any], *, manager: str) -> None:
         request = Request(
             "PATCH", path, (("fieldManager", manager),), orjson.dumps(body), "application/merge-patch+json"
