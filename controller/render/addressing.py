@@ -36,6 +36,27 @@ def resolve(value: JsonValue, field: Sequence[Step]) -> FieldPath:
     return tuple(found)
 
 
+def keyed(value: JsonValue, field: Sequence[Step]) -> FieldPath:
+    """Put keys in the place of positions, where the elements of a list have such: what they name may move."""
+    found: list[Step] = []
+    here: JsonValue | Missing = value
+    for step in field:
+        found.append(_by_key(here, step) if isinstance(step, int) and isinstance(here, list) else step)
+        here = _child(here, step)
+    return tuple(found)
+
+
+def _by_key(elements: list[JsonValue], at: int) -> Step:
+    one = elements[at] if -len(elements) <= at < len(elements) else None
+    if not isinstance(one, dict):
+        return at
+    for keys in LIST_KEYS:
+        element = Element(_scalars([(key, one[key]) for key in keys if key in one]))
+        if keys[0] in one and element.keys and sum(is_element(each, element) for each in elements) == 1:
+            return element
+    return at
+
+
 def _resolved(here: JsonValue | Missing, step: Step) -> Step:
     if not isinstance(here, list) or isinstance(step, str) or (isinstance(step, int) and step < len(here)):
         return step

@@ -8,6 +8,7 @@ between, and ordinary renders pay nothing for it.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from controller.model import (
     Tree,
     format_path,
 )
-from controller.render.addressing import value_at
+from controller.render.addressing import keyed, value_at
 from controller.render.rendering import render
 from controller.render.request import Rendered, RenderRequest
 
@@ -64,19 +65,54 @@ def explain(request: RenderRequest, key: ObjectKey, field: FieldPath) -> tuple[S
     rendered = render(request)
     manifest = _manifest(rendered, key)
     value = _value(manifest, field)
+    goal = _Goal(manifest, keyed(json.loads(manifest.body), field), value)
     trials = 0
     found: list[Setting] = []
-    for number, needle in enumerate(_needles(value)):
+    for number, needle in enumerate(_needles(goal.plain(value))):
         if number == 1 and found:
             break  # the value stands somewhere whole: its parts say no more
         for place in _places(request, rendered, needle, manifest.origin):
             trials += 1
-            if trials <= MAX_TRIALS and _moves(request, place, key, field, value):
+            if trials <= MAX_TRIALS and _moves(request, place, goal):
                 found.append(_setting(place))
     own = _own_place(request, manifest, field)
     if own is not None and all((own.origin, own.column) != (one.origin, one.column) for one in found):
         found.append(replace(own, overridden=bool(found)))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Goal:
+    """The field that is asked about, and what it is before any edit."""
+
+    manifest: Manifest
+    field: FieldPath
+    value: JsonValue
+
+    def plain(self, value: JsonValue) -> JsonValue:
+        """Give a Secret's value as people write it."""
+        if self.manifest.key.group_kind != "Secret" or self.field[:1] != ("data",) or not isinstance(value, str):
+            return value
+        try:
+            return base64.b64decode(value).decode()
+        except ValueError:
+            return value
+
+    def now(self, rendered: Rendered) -> JsonValue:
+        """Find the field in another render, where the object may have another name: a prefix, a hash of its content.
+
+        Raises Stalled where it is not there.
+        """
+        key, origin = self.manifest.key, self.manifest.origin
+        manifests = rendered.desired.manifests
+        alike = [one for one in manifests if (one.key.group_kind, one.origin) == (key.group_kind, origin)]
+        stem = key.name.rpartition("-")[0]
+        of_name = [one for one in alike if stem and one.key.name.rpartition("-")[0] == stem]
+        same = [one for one in manifests if one.key == key]
+        for found in (same, alike, of_name):
+            if len(found) == 1:
+                return _value(found[0], self.field)
+        raise Stalled(f"{key}: no such object is rendered any more")
 
 
 def _manifest(rendered: Rendered, key: ObjectKey) -> Manifest:
@@ -120,10 +156,10 @@ def _places(request: RenderRequest, rendered: Rendered, needle: str, origin: Ori
             yield _Place(tree, file.path, hit.start(), needle)
 
 
-def _moves(request: RenderRequest, place: _Place, key: ObjectKey, field: FieldPath, value: JsonValue) -> bool:
+def _moves(request: RenderRequest, place: _Place, goal: _Goal) -> bool:
     """Edit one place and tell whether the field has what is written there then.
 
-    What can't be rendered any more, or under another name, is no origin of the value.
+    What can't be rendered any more is no origin of the value.
     """
     edited = _Edited(place.tree, place.path, _edited(place))
     changed = replace(
@@ -132,11 +168,11 @@ def _moves(request: RenderRequest, place: _Place, key: ObjectKey, field: FieldPa
         platform=edited if place.tree is request.platform else request.platform,
     )
     try:
-        now = _value(_manifest(render(changed), key), field)
-    except (Invalid, Stalled):
+        now = goal.plain(goal.now(render(changed)))
+    except Stalled:
         return False
     wanted = _other(place.text)
-    return now != value and (wanted in now if isinstance(now, str) else json.dumps(now) == wanted)
+    return now != goal.plain(goal.value) and (wanted in now if isinstance(now, str) else json.dumps(now) == wanted)
 
 
 def _edited(place: _Place) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,6 +48,24 @@ def load_kustomization(loader: Loader) -> Kustomization:
     except Stalled as error:
         raise Invalid([Problem(Position(place), str(error))]) from error
     return Kustomization(fields, place, found[0])
+
+
+def entry_line(data: bytes, field: str, at: int) -> int:
+    """Find the line of an entry of a top-level list without parsing; 0 where it is not written as a block.
+
+    What is in an entry is indented deeper than its dash, whatever it is.
+    """
+    start = re.search(rb"^%s:[ \t]*(?:#[^\n]*)?\r?\n" % field.encode(), data, re.MULTILINE)
+    first = start and re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*( *)-[ \r\n]").match(data, start.end())
+    if not start or not first:
+        return 0
+    entry = re.compile(rb"^(?:%s-(?=[ \r\n])|(?=[^\s#-]|---))" % first[1], re.MULTILINE)
+    for number, found in enumerate(entry.finditer(data, start.end())):
+        if not found[0]:  # the next field
+            return 0
+        if number == at:
+            return data.count(b"\n", 0, found.start()) + 1
+    return 0
 
 
 def _checked(value: Any) -> dict[str, Any]:

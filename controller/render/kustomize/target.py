@@ -23,7 +23,7 @@ from controller.render.kustomize.crds import configuration_of_definitions
 from controller.render.kustomize.generators import generate, merge_options
 from controller.render.kustomize.identity import known_kinds
 from controller.render.kustomize.images import set_image
-from controller.render.kustomize.kustomization import Kustomization, load_kustomization
+from controller.render.kustomize.kustomization import Kustomization, entry_line, load_kustomization
 from controller.render.kustomize.loading import Loader
 from controller.render.kustomize.metadata import label_specs, set_texts
 from controller.render.kustomize.name_references import fix_references
@@ -143,13 +143,11 @@ class Target:
         return found
 
     def _generate(self, into: Accumulated) -> None:
-        tree = self._loader.tree
-        source = Source(tree.repository, self._place, 1, tree.commit)
         for field_name, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
-            for args in self._fields[field_name]:
+            for at, args in enumerate(self._fields[field_name]):
                 with self._errors():
                     options = merge_options(args["options"], self._fields["generatorOptions"])
-                    made = generate(self._loader, kind, args, options, source)
+                    made = generate(self._loader, kind, args, options, self._source(field_name, at))
                     if self._build.records_origins:
                         set_origin([made], self._origin.configured(self._kustomization.name, f"{kind}Generator"))
                     into.items.absorb([made])
@@ -159,6 +157,13 @@ class Target:
                 if self._build.records_origins:
                     set_origin([made], origin_from(config))
                 into.items.absorb([made])
+
+    def _source(self, field_name: str, at: int) -> Source:
+        """Say where an entry of this kustomization stands."""
+        tree = self._loader.tree
+        data = tree.read(self._place)
+        line = entry_line(data, field_name, at) or self._position((field_name, at)).line or 1
+        return Source(tree.repository, self._place, line, tree.commit)
 
     def _plugin_configs(self, entries: list[str]) -> Resources:
         """Read the configurations of plug-ins: as text, from files, or from kustomizations that make them."""
@@ -290,15 +295,17 @@ class Target:
                 if before != after:
                     raise Stalled(f"validators: {one.kind} {one.name} changed resources, which a validator may not")
 
+    def _position(self, field: FieldPath) -> Position:
+        """Find an entry in this kustomization's file by reading it again."""
+        data = self._loader.tree.read(self._place)
+        try:
+            return locate(data, path=self._place, index=0, field=field, dialect=Dialect.KUSTOMIZE)
+        except Invalid:  # a file that only the lenient reader takes
+            return Position(self._place)
+
     def _warn(self, field: FieldPath, texts: Sequence[str]) -> None:
         """Tell of what kustomize does in silence, with the place of the entry that does it."""
-        if not texts:
-            return
-        try:
-            data = self._loader.tree.read(self._place)
-            where = locate(data, path=self._place, index=0, field=field, dialect=Dialect.KUSTOMIZE)
-        except Invalid:  # a field that is written in other letters, or a file that only the lenient reader takes
-            where = Position(self._place)
+        where = self._position(field) if texts else Position(self._place)
         for text in texts:
             self._build.warnings.append(Problem(where, text))
             if isinstance(text, Idle):
