@@ -40,6 +40,7 @@ class ObjectPlan:
     held: tuple[FieldPath, ...] = ()  # fields that this apply leaves as they are: not sent
     force: bool = False  # the announced changes take fields from other managers
     seize: bool = False  # among them pending ones: of an object that is adopted, or of a field that was released
+    keeps: bool = False  # a delete that only lets go: the live object stays, and is nobody's
     adopts: tuple[str, ...] = ()  # the field managers from which an object that was there before is taken over
     left_behind: tuple[tuple[FieldPath, str], ...] = ()  # git dropped these fields, and this manager keeps them
 

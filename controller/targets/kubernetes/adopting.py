@@ -17,7 +17,7 @@ from typing import Any, Final
 from controller.model import ABSENT, Adopt
 from controller.targets.kubernetes.diff import merge_keys, shape_of
 from controller.targets.kubernetes.handover import without
-from controller.targets.kubernetes.labels import MANAGER
+from controller.targets.kubernetes.labels import MANAGER, RELEASED_MANAGER
 from controller.targets.kubernetes.ownership import APPLY, field_set, lost, match_elements
 
 Entry = Mapping[str, Any]
@@ -27,7 +27,7 @@ Entry = Mapping[str, Any]
 DEPLOYERS: Final = (
     "kubectl", "kubectl-*", "before-first-apply", "helm", "Helm", "helm-controller", "kustomize-controller", "gotk-*",
     "flux*", "argocd-controller", "argocd-application-controller", "argo-cd*", "Terraform*", "HashiCorp", "terraform-*",
-    "pulumi-kubernetes*", "kapp*",
+    "pulumi-kubernetes*", "kapp*", RELEASED_MANAGER,
 )  # fmt: skip
 # Those of them that leave no other mark on what they manage.
 UNMARKED: Final[Mapping[str, str]] = {

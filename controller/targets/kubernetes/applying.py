@@ -66,7 +66,7 @@ class Applier:
         self._inventories = inventories
         self._lease = lease
         self._changes = changes
-        self._writer = Writer(planner, discovery, cache, inventories, lease)
+        self._writer = Writer(planner, discovery, cache, inventories, lease, changes)
         self._deleter = Deleter(planner, discovery, cache, lease, changes)
 
     async def apply(self, plan: Permitted, application: Application, *, superseded: asyncio.Event) -> Applied:
@@ -101,7 +101,7 @@ class Applier:
         await self._record(run)
         if not run.deletions:
             return
-        if run.writes and not await self._is_healthy(run, run.present, "deletes nothing before it is healthy:"):
+        if run.writes and not await self._is_healthy(run, run.awaited, "deletes nothing before it is healthy:"):
             return
         if await self._deleter.prune(run):
             await self._close(run)
@@ -120,7 +120,7 @@ class Applier:
             wave = stage.place.wave
             if not stage.is_foundation and wave not in waited_for:
                 waited_for.add(wave)
-                earlier = [one for one in run.present if wave_of(one) < wave]
+                earlier = [one for one in run.awaited if wave_of(one) < wave]
                 if earlier and not await self._is_healthy(run, earlier, f"wave {wave} waits for"):
                     return
             objects = await self._preflight(run, stage)

@@ -11,14 +11,14 @@ import orjson
 from controller.model import ConvergeError, ObjectKey, ObjectPlan, Result, Stalled, Transient, Waiting
 from controller.targets.kubernetes.cache import Cache, Member
 from controller.targets.kubernetes.connection import Response
-from controller.targets.kubernetes.discovery import Discovery
+from controller.targets.kubernetes.discovery import Discovery, Resource
 from controller.targets.kubernetes.errors import is_modified, refusal
 from controller.targets.kubernetes.judging import seen_body
 from controller.targets.kubernetes.labels import parent_key
 from controller.targets.kubernetes.lease import Lease
-from controller.targets.kubernetes.marking import is_ours
+from controller.targets.kubernetes.marking import is_ours, unmarked
 from controller.targets.kubernetes.planning import Planner
-from controller.targets.kubernetes.requests import delete_request, get_request
+from controller.targets.kubernetes.requests import delete_request, get_request, let_go_request
 from controller.targets.kubernetes.running import Run
 from controller.targets.kubernetes.stages import pruning_order
 from controller.targets.kubernetes.waiting import Changes
@@ -88,6 +88,8 @@ class Deleter:
             raise Transient(f"{one.key}: it was deleted and made anew since the plan was made")
         if not is_ours(run.marks, one.key, member.live()):
             raise Stalled(f"{one.key}: somebody took our owner annotation from it. Delete it by hand, or put it back")
+        if one.keeps:
+            return await self._let_go(run, one, resource)
         for _ in range(ATTEMPTS):
             self._lease.check()
             answer = await self._planner.looker.send(delete_request(resource, one.key, one.uid, version))
@@ -107,6 +109,28 @@ class Deleter:
                 raise Transient(f"{one.key}: it is not ours any more: somebody replaced or took it meanwhile")
             version = seen.resource_version
         raise Transient(f"{one.key}: it keeps changing while we delete it")
+
+    async def _let_go(self, run: Run, one: ObjectPlan, resource: Resource) -> Result:
+        """Take our marks from an object that stays, and leave our fields to the manager of what is released."""
+        for _ in range(ATTEMPTS):
+            answer = await self._planner.looker.send(get_request(resource, one.key))
+            if answer.status == 404:
+                self._cache.note_deleted(one.key, one.uid)
+                return Result.PRUNED
+            if answer.status != 200:
+                raise refusal(answer, one.key)
+            live = orjson.loads(answer.body)
+            if live["metadata"]["uid"] != one.uid or not is_ours(run.marks, one.key, live):
+                raise Transient(f"{one.key}: it is not ours any more: somebody replaced or took it meanwhile")
+            self._lease.check()
+            answer = await self._planner.looker.send(let_go_request(resource, one.key, unmarked(live)))
+            if answer.status == 200:
+                self._cache.note_deleted(one.key, one.uid)
+                run.note(one.key, "let go of: it stays, as its annotation asks for")
+                return Result.PRUNED
+            if not is_modified(answer) and answer.status != 422:
+                raise refusal(answer, one.key)
+        raise Transient(f"{one.key}: it keeps changing while we let go of it")
 
     def _note_deleted(self, one: ObjectPlan, answer: Response) -> None:
         """Tell the cache when it is gone for good.

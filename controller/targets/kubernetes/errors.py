@@ -365,7 +365,8 @@ def _invalid(status: Status, key: ObjectKey, _coming: Coming) -> ConvergeError |
     if is_immutable(status):
         fields = ", ".join(sorted({where for _, where, _ in status.causes if where}))
         return Stalled(
-            f"{fields} can't be changed once it is set. Undo the change in git, or give the object a new name"
+            f"{fields} can't be changed once it is set. Undo the change in git, give the object a new name, or have it "
+            f'made anew: annotation converge/replace: "immutable"'
         )
     if key.kind == "Secret" and not key.group:
         return Stalled(_text(status, key))

@@ -53,6 +53,8 @@ from controller.targets.kubernetes.judging import (
     seen_member,
 )
 from controller.targets.kubernetes.marking import Marks, Stamped
+from controller.targets.kubernetes.options import options_of
+from controller.targets.kubernetes.pruning import replacement_objection
 from controller.targets.kubernetes.requests import apply_request, create_request, get_request, merge_request
 
 IN_FLIGHT: Final = 32  # requests at once to one cluster
@@ -95,6 +97,8 @@ class Looker:
             seen = await (self._find(resource, manifest, context) if is_unknown else self.find(manifest, context.marks))
         if seen is None:
             return created(manifest, context.inventory)
+        if options_of(manifest).is_applied_once:
+            return untouched(manifest, seen)
         if not seen.is_ours and (objection := self._objection(manifest, seen, context)):
             return _refused(manifest, seen, objection)
         manifest = await self._with_known_autoscaler(manifest, seen, context)
@@ -151,6 +155,8 @@ class Looker:
         taken = conflicts(response)
         if taken:
             response = await self._dry_run(resource, manifest.key, data, is_forced=True)
+        if response.status == 422 and options_of(manifest).is_replaced:
+            return await self._replacement(resource, manifest, seen, context, response)
         if response.status == 201:
             raise Transient(f"{manifest.key}: it was deleted while we looked")
         if is_dry_run_unsupported(response):
@@ -163,6 +169,27 @@ class Looker:
         answer = Answer(data, live, managed, taken, None if seen.is_ours else Migration((), ()))
         hide = hider(self._plan_key)
         return judge(manifest, seen, answer, adopt=context.application.sync.adopt, marks=context.marks, hide=hide)
+
+    async def _replacement(
+        self, resource: Resource, manifest: Manifest, seen: Seen, context: Context, refused: Response
+    ) -> ObjectPlan:
+        """Plan to make an object anew whose change is refused, where its manifest is right in itself.
+
+        A dry creation under the name that is taken answers 409 for a right one and 422 for a wrong one. Raises the
+        refusal of the change for what is wrong, and for what is not ours.
+        """
+        data = self.stamped.make(context.marks, manifest)
+        answer = await self.send(create_request(resource, manifest.key, data))
+        if answer.status != 409 or not seen.is_ours:
+            raise refusal(refused, manifest.key, where=str(manifest.origin), coming=context.coming)
+        return ObjectPlan(
+            key=manifest.key,
+            action=Action.REPLACE,
+            manifest=manifest,
+            uid=seen.uid,
+            resource_version=seen.resource_version,
+            objection=replacement_objection(manifest.key, context.application),
+        )
 
     async def _preview(
         self, resource: Resource, manifest: Manifest, seen: Seen, context: Context, adopted_from: Migration
@@ -233,6 +260,16 @@ def _refused(manifest: Manifest, seen: Seen, objection: str) -> ObjectPlan:
         uid=seen.uid,
         resource_version=seen.resource_version,
         objection=objection,
+    )
+
+
+def untouched(manifest: Manifest, seen: Seen | Member) -> ObjectPlan:
+    return ObjectPlan(
+        key=manifest.key,
+        action=Action.NOTHING,
+        manifest=manifest,
+        uid=seen.uid,
+        resource_version=seen.resource_version,
     )
 
 

@@ -22,14 +22,26 @@ from controller.targets.kubernetes.labels import (
     DIGEST_ANNOTATION,
     FIELDS_ANNOTATION,
     INSTALLATION_LABEL,
+    MANAGER,
     OWNER_ANNOTATION,
     RELEASED_ANNOTATION,
+    RELEASED_MANAGER,
     Owner,
     member_labels,
     read_owner,
 )
 
 REMEMBERED: Final = 1024
+OUR_MARKS: Final = frozenset(
+    {
+        INSTALLATION_LABEL,
+        APPLYSET_PART_OF_LABEL,
+        OWNER_ANNOTATION,
+        DIGEST_ANNOTATION,
+        FIELDS_ANNOTATION,
+        RELEASED_ANNOTATION,
+    }
+)
 
 Body = dict[str, Any]
 NOTHING_LEFT: Final[Left] = {}
@@ -108,6 +120,25 @@ def is_ours(marks: Marks, key: ObjectKey, live: Mapping[str, Any]) -> bool:
     metadata = live.get("metadata") or {}
     owner = read_owner((metadata.get("annotations") or {}).get(OWNER_ANNOTATION, ""))
     return owner == Owner(marks.installation, marks.placement, key)
+
+
+def unmarked(live: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an object's metadata without our marks, our fields held by the manager of what is released."""
+    metadata = dict(live["metadata"])
+    for name in ("labels", "annotations"):
+        metadata[name] = {key: value for key, value in (metadata.get(name) or {}).items() if not is_mark(key)}
+    managed = [{**one, "manager": RELEASED_MANAGER} if is_our_apply(one) else one for one in metadata["managedFields"]]
+    metadata["managedFields"] = [one for one in managed if one.get("manager") != MANAGER]
+    return metadata
+
+
+def is_mark(name: str) -> bool:
+    """Tell whether a label or annotation is bookkeeping of ours; what git wrote (`converge/wave`) is not."""
+    return name in OUR_MARKS
+
+
+def is_our_apply(entry: Mapping[str, Any]) -> bool:
+    return entry.get("manager") == MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource")
 
 
 def _other_tool(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:

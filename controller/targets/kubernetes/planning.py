@@ -45,11 +45,12 @@ from controller.targets.kubernetes.judging import (
     plan_hash,
 )
 from controller.targets.kubernetes.labels import parent_key
-from controller.targets.kubernetes.looking import Context, Looker, blind
+from controller.targets.kubernetes.looking import Context, Looker, blind, untouched
 from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, shared_namespace
+from controller.targets.kubernetes.options import options_of
 from controller.targets.kubernetes.ownership import is_as_applied
 from controller.targets.kubernetes.pruning import leftovers
-from controller.targets.kubernetes.stages import is_foundation, wave_of
+from controller.targets.kubernetes.stages import is_foundation
 
 SHARED: Final = Digest("shared-namespace")  # the digest of a namespace that `createNamespace` asks for
 JOB: Final = "Job.batch"
@@ -112,7 +113,7 @@ class Planner:
             except Stalled as error:
                 errors.append(Stalled(f"{manifest.key} ({manifest.origin}): {error}"))
         by_kind = {one.group_kind: one for one in found}
-        errors += [wrong for one in manifests if (wrong := _wrong_wave(one)) is not None]
+        errors += [wrong for one in manifests if (wrong := _wrong_option(one)) is not None]
         errors += [_misplaced(one, by_kind) for one in manifests if _is_misplaced(one, by_kind)]
         if errors:
             raise combined(errors)
@@ -156,8 +157,10 @@ class Planner:
         if member is None:
             if manifest.key.group_kind == JOB and context.inventory.has_run(manifest.key, manifest.digest):
                 return ObjectPlan(key=manifest.key, action=Action.NOTHING, manifest=manifest)
-        elif member.digest == manifest.digest and self._is_clean(manifest, member, context.marks):
-            return _untouched(manifest, member)
+        elif (options_of(manifest).is_applied_once and not member.is_terminating) or (
+            member.digest == manifest.digest and self._is_clean(manifest, member, context.marks)
+        ):
+            return untouched(manifest, member)
         elif member.is_terminating:
             return _too_early(manifest, member)
         if is_deferred(manifest.key, context.coming):
@@ -248,9 +251,9 @@ def brought_kinds(manifests: Iterable[Manifest]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _wrong_wave(manifest: Manifest) -> Stalled | None:
+def _wrong_option(manifest: Manifest) -> Stalled | None:
     try:
-        wave_of(manifest)
+        options_of(manifest)
     except Stalled as error:
         return error
     return None
@@ -266,16 +269,6 @@ def _misplaced(manifest: Manifest, resources: Mapping[str, Resource]) -> Stalled
     if resources[key.group_kind].namespaced:
         return Stalled(f"{key} ({manifest.origin}): it has no namespace. Give it one, or its application's entry")
     return Stalled(f"{key} ({manifest.origin}): {key.group_kind} has no namespaces. Take metadata.namespace away")
-
-
-def _untouched(manifest: Manifest, member: Member) -> ObjectPlan:
-    return ObjectPlan(
-        key=manifest.key,
-        action=Action.NOTHING,
-        manifest=manifest,
-        uid=member.uid,
-        resource_version=member.resource_version,
-    )
 
 
 def _too_early(manifest: Manifest, member: Member) -> ObjectPlan:

@@ -14,10 +14,12 @@ from typing import Final
 from controller.model import Action, Application, ObjectKey, ObjectPlan, State
 from controller.targets.kubernetes.cache import Member
 from controller.targets.kubernetes.inventory import Inventory
+from controller.targets.kubernetes.options import read_options
 
 PRECIOUS: Final = frozenset(
     {"CustomResourceDefinition.apiextensions.k8s.io", "Namespace", "PersistentVolumeClaim"}
 )  # with each of them, what people keep in it goes too
+IRREPLACEABLE: Final = PRECIOUS | {"PersistentVolume", "StatefulSet.apps"}
 GENERATED_KINDS: Final = frozenset({"ConfigMap", "Secret"})
 # The suffix that kustomize gives what it generates (api/hasher: ten hex digits, five of them replaced by letters).
 GENERATED_NAME: Final = re.compile(r"^(?P<base>.+)-[bcdfghkmt2456789]{10}$")
@@ -91,7 +93,9 @@ def leftovers(
     versions = _renamed(extra, wanted)
     kept = frozenset(_previous(group, inventory) for group in versions.values())
     renamed = {one.key for group in versions.values() for one in group}
-    going = [one for one in extra if not one.is_terminating and one.key not in kept]
+    here = [one for one in extra if not one.is_terminating and one.key not in kept]
+    staying = [one for one in here if one.key not in renamed and not read_options(one.live()).is_pruned]
+    going = [one for one in here if one not in staying]
     situation = Situation(
         application=application,
         is_empty=not wanted,
@@ -100,7 +104,24 @@ def leftovers(
     )
     guards = {True: (), False: GUARDS}  # a renamed one's successor is there
     plans = tuple(_deletion(one, guards[one.key in renamed], situation) for one in going)
-    return Leftovers(plans, frozenset(str(key) for key in kept))
+    return Leftovers((*plans, *(_letting_go(one) for one in staying)), frozenset(str(key) for key in kept))
+
+
+def replacement_objection(key: ObjectKey, application: Application) -> str:
+    """Say why an object whose annotation asks for it is not deleted and made anew by itself; "" when it is."""
+    if key.group_kind not in IRREPLACEABLE or application.approve_deletions:
+        return ""
+    return f"making a {key.kind} anew deletes what hangs on it: it waits for `approveDeletions: true`"
+
+
+def _letting_go(member: Member) -> ObjectPlan:
+    return ObjectPlan(
+        key=member.key,
+        action=Action.DELETE,
+        uid=member.uid,
+        resource_version=member.resource_version,
+        keeps=True,
+    )
 
 
 def _deletion(member: Member, guards: Iterable[Objection], situation: Situation) -> ObjectPlan:

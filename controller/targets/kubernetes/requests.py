@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -59,6 +59,19 @@ def merge_request(resource: Resource, key: ObjectKey, patch: dict[str, object], 
     }
     path = resource.path(key.namespace, key.name)
     return Request("PATCH", path, (BY_MANAGER, DRY_RUN), orjson.dumps(whole), MERGE_PATCH)
+
+
+def let_go_request(resource: Resource, key: ObjectKey, metadata: dict[str, Any]) -> Request:
+    """Ask to replace labels, annotations and managers of an object, in exactly the state that `metadata` is of."""
+    patch: list[dict[str, Any]] = [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+        *(
+            {"op": "add", "path": f"/metadata/{name}", "value": metadata[name]}
+            for name in ("labels", "annotations", "managedFields")
+        ),
+    ]
+    path = resource.path(key.namespace, key.name)
+    return Request("PATCH", path, (BY_MANAGER,), orjson.dumps(patch), JSON_PATCH)
 
 
 def managers_request(

@@ -22,6 +22,7 @@ from controller.model import (
 )
 from controller.targets.kubernetes.cache import Cache, Member
 from controller.targets.kubernetes.marking import Marks
+from controller.targets.kubernetes.options import options_of
 from controller.targets.kubernetes.planning import SHARED
 
 WRITES: Final = frozenset({Action.CREATE, Action.CHANGE, Action.REPLACE})
@@ -60,6 +61,11 @@ class Run:
         """What is on the target when all goes well: without what the gate held back."""
         held_back = {one.key for one in self.plan.objects if one.objection}
         return [one for one in self.manifests if one.key not in held_back]
+
+    @property
+    def awaited(self) -> list[Manifest]:
+        """Those of them whose health later waves and deletions wait for."""
+        return [one for one in self.present if options_of(one).is_waited_for]
 
     def say(self, key: ObjectKey, result: Result, reason: str = "") -> None:
         self.outcomes.append(Outcome(key, result, reason or self.notes.get(key, "")))

@@ -11,12 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
-from controller.model import Manifest, ObjectKey, ObjectPlan, Stalled
-
-WAVE_ANNOTATION: Final = "converge/wave"
-WAVE_MARK: Final = WAVE_ANNOTATION.encode()  # looked for in the bytes, so that bodies without it stay undecoded
+from controller.model import Manifest, ObjectKey, ObjectPlan
+from controller.targets.kubernetes.options import options_of
 
 FOUNDATION: Final = frozenset(
     {ObjectKey("", "Namespace", "", "").group_kind, "CustomResourceDefinition.apiextensions.k8s.io"}
@@ -101,17 +97,7 @@ def rank_of(key: ObjectKey) -> int:
 
 def wave_of(manifest: Manifest) -> int:
     """Read the wave that an object asks for. Raises Stalled for what is no whole number."""
-    if WAVE_MARK not in manifest.body:
-        return 0
-    annotations = (orjson.loads(manifest.body).get("metadata") or {}).get("annotations") or {}
-    text = annotations.get(WAVE_ANNOTATION, "0")
-    try:
-        return int(text)
-    except ValueError:
-        raise Stalled(
-            f'{manifest.origin}: metadata.annotations["{WAVE_ANNOTATION}"]: "{text}" is no whole number. '
-            f'Write one in quotes, such as "-1" or "5"'
-        ) from None
+    return options_of(manifest).wave
 
 
 def place_of(one: ObjectPlan) -> Place:

@@ -63,7 +63,7 @@ class Transfers:
 
     def is_due(self, run: Run, one: ObjectPlan) -> bool:
         """Tell whether an object has to be looked at before it is written: most have not."""
-        if one.action is Action.CREATE:
+        if one.action in {Action.CREATE, Action.REPLACE}:
             return False
         if one.adopts or manifest_of(one).releases:
             return True

@@ -21,6 +21,7 @@ from controller.model import (
     Result,
     Stalled,
     Transient,
+    Waiting,
     format_path,
 )
 from controller.targets.kubernetes.cache import Cache
@@ -33,10 +34,12 @@ from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.looking import Context
 from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, is_ours
 from controller.targets.kubernetes.planning import SHARED, Planner
-from controller.targets.kubernetes.requests import BY_MANAGER, apply_request, managers_request
+from controller.targets.kubernetes.requests import BY_MANAGER, apply_request, delete_request, managers_request
 from controller.targets.kubernetes.running import Run, manifest_of
 from controller.targets.kubernetes.transferring import Transfers
+from controller.targets.kubernetes.waiting import Changes
 
+REPLACE_SECONDS: Final = 60.0  # until what is replaced has gone
 ATTEMPTS: Final = 8  # at an object that moves between looking and writing
 SCHEMA_PAUSES: Final = (0.1, 0.4, 1.5)  # seconds
 FIRST_APPLY: Final = "before-first-apply"  # the manager that the server makes up for an object that had none
@@ -46,8 +49,15 @@ class Writer:
     """Writes single objects of one cluster."""
 
     def __init__(
-        self, planner: Planner, discovery: Discovery, cache: Cache, inventories: Inventories, lease: Lease
+        self,
+        planner: Planner,
+        discovery: Discovery,
+        cache: Cache,
+        inventories: Inventories,
+        lease: Lease,
+        changes: Changes,
     ) -> None:
+        self._changes = changes
         self._planner = planner
         self._discovery = discovery
         self._cache = cache
@@ -99,6 +109,8 @@ class Writer:
         manifest = manifest_of(one)
         if manifest.digest == SHARED:
             return await self._create_namespace(manifest)
+        if one.action is Action.REPLACE:
+            await self._make_way(run, one)
         announced = frozenset(change.path for change in one.changes)
         answer = await self._send(run, one)
         for _ in range(ATTEMPTS):
@@ -119,6 +131,28 @@ class Writer:
         if one.left_behind:
             run.note(one.key, f"left behind: {_kept_text(one)}")
         return Result.CREATED if is_created else Result.CONFIGURED
+
+    async def _make_way(self, run: Run, one: ObjectPlan) -> None:
+        """Delete what is to be made anew, in exactly the state that was looked at, and wait until it has gone."""
+        manifest = manifest_of(one)
+        resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
+        self._lease.check()
+        request = delete_request(resource, one.key, one.uid, one.resource_version)
+        answer = await self._planner.looker.send(request)
+        if is_modified(answer):
+            raise Transient(f"{one.key}: it changed since the plan to make it anew was made")
+        if answer.status not in {200, 202, 404}:
+            raise refusal(answer, one.key, where=str(manifest.origin))
+
+        def is_still_there() -> str:
+            member = run.member(self._cache, one.key)
+            return str(one.key) if member is not None and member.uid == one.uid else ""
+
+        text = await self._changes.until_met(
+            run.plan.placement, is_still_there, deadline_seconds=REPLACE_SECONDS, superseded=run.superseded
+        )
+        if text:
+            raise Waiting(f"{text} is made anew once its predecessor has gone, which is still there")
 
     async def _send(self, run: Run, one: ObjectPlan) -> Response:
         manifest, left = manifest_of(one), NOTHING_LEFT
