@@ -122,7 +122,7 @@ def immutable(name: str, namespace: str, **data: str) -> Body:
 async def test_an_immutable_field_is_refused_without_the_annotation(access: KubeAccess) -> None:
     async with placed(access) as place:
         await place.sync(immutable("a", place.namespace, x="1"))
-        with pytest.raises(Stalled, match="can.t be changed.*converge/replace"):
+        with pytest.raises(Stalled, match=r"can't be changed.*converge/replace"):
             await place.plan(immutable("a", place.namespace, x="2"), commit="b")
 
 
