@@ -21,6 +21,7 @@ COMMANDS = {
     "history": "List the versions of an application in an environment.",
     "show": "Show one of them, as the records tell it.",
     "query": "Ask the instance records what runs where.",
+    "verify": "Prove, from git alone, what ran.",
     "rollback": "Run an earlier version, until a newer commit comes.",
     "suspend": "Write nothing of an application for a while.",
     "resume": "Follow git again, after suspend or rollback.",

@@ -47,18 +47,18 @@ async def _status(wanted: Sequence[str], platform: PlatformOptions, output: str)
     from controller.cli.showing import print_json  # noqa: PLC0415
     from controller.cli.wiring import records_tree  # noqa: PLC0415
 
-    statuses = list(_statuses(await records_tree(platform), wanted))
+    found = list(statuses(await records_tree(platform), wanted))
     if output == "json":
-        print_json(statuses)
+        print_json(found)
     else:
-        for status in statuses:
+        for status in found:
             _print(status)
-    placements = [one for status in statuses for one in status["placements"]]
+    placements = [one for status in found for one in status["placements"]]
     codes = {_code(SyncStatus(one["sync"])) for one in placements}
     return next((code for code in (FAILED, DRIFTED, PENDING) if code in codes), FINE)
 
 
-def _statuses(tree: Tree, wanted: Sequence[str]) -> Iterable[Any]:
+def statuses(tree: Tree, wanted: Sequence[str]) -> Iterable[Any]:
     """Read the status files, all or those that are named. Raises Stalled for a name that has none."""
     from controller.documents import Dialect, read  # noqa: PLC0415
 

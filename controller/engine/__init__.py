@@ -22,12 +22,16 @@ from controller.engine.history import (
     FieldDifference,
     History,
     ObjectDifference,
+    Proof,
+    Sources,
+    Verdict,
     Version,
     approvals_by_version,
     compare,
     differences,
     is_version,
     pick,
+    prove,
     read_approvals,
     read_history,
     version_to_roll_back_to,
@@ -51,7 +55,7 @@ from controller.engine.operations import (
 )
 from controller.engine.pool import OpenTarget
 from controller.engine.preview import Effect, Preview, plan_preview, preview
-from controller.engine.query import Query, commit_at, indexed, parse_query
+from controller.engine.query import Query, commit_at, indexed, parse_query, time_of
 from controller.engine.settings import Settings
 from controller.engine.snapshot import Planned, Snapshot, plan_all, snapshot_of, take_snapshot
 from controller.engine.sources import Checkout, Signers
@@ -80,6 +84,7 @@ __all__ = [
     "PlatformRejected",
     "Preview",
     "Promote",
+    "Proof",
     "Query",
     "Question",
     "RecordsFailed",
@@ -93,8 +98,10 @@ __all__ = [
     "Signers",
     "Snapshot",
     "SourceFailed",
+    "Sources",
     "Suspend",
     "Tell",
+    "Verdict",
     "Version",
     "approvals_by_version",
     "commit_at",
@@ -111,11 +118,13 @@ __all__ = [
     "plan_all",
     "plan_preview",
     "preview",
+    "prove",
     "read_approvals",
     "read_history",
     "revision_to_carry",
     "snapshot_of",
     "take_snapshot",
+    "time_of",
     "version_to_roll_back_to",
     "write_journal",
 ]

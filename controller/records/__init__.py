@@ -2,6 +2,7 @@
 
 from controller.records.badges import Badge, Colour, application_badge, summary_badge
 from controller.records.change import RecordChange, record
+from controller.records.contents import Contents, recorded_contents, rendered_contents
 from controller.records.earlier import schemas
 from controller.records.files import Files, Layered
 from controller.records.overview import overview
@@ -11,6 +12,7 @@ from controller.records.remaining import Remaining, remaining
 __all__ = [
     "Badge",
     "Colour",
+    "Contents",
     "Files",
     "Layered",
     "PlatformChange",
@@ -20,7 +22,9 @@ __all__ = [
     "overview",
     "record",
     "record_platform",
+    "recorded_contents",
     "remaining",
+    "rendered_contents",
     "schemas",
     "summary_badge",
 ]

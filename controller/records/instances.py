@@ -168,14 +168,14 @@ def _gone(report: PlacementReport, known: frozenset[str], now: str, files: Files
     """
     if not (report.retired or report.sync is SyncStatus.SYNCED):
         return
-    for path in _below(target_folder(report.placement), files):
+    for path in object_paths(target_folder(report.placement), files):
         if path not in known:
             before = earlier(files, path, "Instance")
             if before:
                 yield path, retired(before, now)
 
 
-def _below(folder: str, files: Files) -> Iterator[str]:
+def object_paths(folder: str, files: Files) -> Iterator[str]:
     """Give the paths of a placement's object records: namespace, kind, name."""
     for namespace in files.names(folder):
         if namespace == f"{TARGET}.yaml":

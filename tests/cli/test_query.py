@@ -55,4 +55,4 @@ async def test_nothing_found_and_a_bad_word_have_numbers_of_their_own(tmp_path: 
     assert bad.returncode == 1
     assert "Did you mean" in bad.error_text
     early = await ask(tmp_path, recorded, "--at", "1999-01-01")
-    assert "--at 1999-01-01" in early.error_text
+    assert "1999-01-01: no commit" in early.error_text

@@ -2,7 +2,8 @@
 
 from controller.engine.history.comparing import FieldDifference, ObjectDifference, compare
 from controller.engine.history.reading import Approved, History, approvals_by_version, read_approvals, read_history
-from controller.engine.history.rendering import desired_at, differences
+from controller.engine.history.rendering import differences, render_at
+from controller.engine.history.verifying import Proof, Sources, Verdict, prove
 from controller.engine.history.versions import State, Version, is_version, pick, version_to_roll_back_to, versions
 
 __all__ = [
@@ -10,16 +11,20 @@ __all__ = [
     "FieldDifference",
     "History",
     "ObjectDifference",
+    "Proof",
+    "Sources",
     "State",
+    "Verdict",
     "Version",
     "approvals_by_version",
     "compare",
-    "desired_at",
     "differences",
     "is_version",
     "pick",
+    "prove",
     "read_approvals",
     "read_history",
+    "render_at",
     "version_to_roll_back_to",
     "versions",
 ]

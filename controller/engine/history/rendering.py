@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from controller.config import read_platform
-from controller.engine.fleet import fleet_of
+from controller.engine.fleet import Entry, Fleet, fleet_of
 from controller.engine.history.comparing import ObjectDifference, compare
 from controller.engine.history.versions import Version
 from controller.engine.rendering import Renderer
@@ -24,7 +25,17 @@ from controller.model import (
 )
 
 
-async def desired_at(platform: Mirror, mirrors: Mirrors, placement: PlacementRef, revision: Revision) -> Desired:
+@dataclass(frozen=True, slots=True)
+class PastRender:
+    """A placement as it was at a revision, and what the platform said then."""
+
+    desired: Desired
+    fleet: Fleet
+    entry: Entry
+    application: Mirror
+
+
+async def render_at(platform: Mirror, mirrors: Mirrors, placement: PlacementRef, revision: Revision) -> PastRender:
     """Render a placement as it was at a revision. Raises Stalled where its commits or its entry are not to be had."""
     checkout = await _checkout(platform, PLATFORM, revision.platform)
     fleet = fleet_of(read_platform(checkout.tree), checkout)
@@ -33,7 +44,8 @@ async def desired_at(platform: Mirror, mirrors: Mirrors, placement: PlacementRef
         raise Stalled(f"platform commit {revision.platform[:8]} has no {placement}")
     mirror = mirrors.mirror(entry.repository.url, entry.repository.credentials)
     application = await _checkout(mirror, entry.repository.name, revision.application)
-    return Renderer().rendered(placement, entry, application, checkout).desired
+    rendered = Renderer().rendered(placement, entry, application, checkout)
+    return PastRender(rendered.desired, fleet, entry, mirror)
 
 
 async def _checkout(mirror: Mirror, name: RepositoryName, commit: CommitId) -> Checkout:
@@ -44,10 +56,10 @@ async def _checkout(mirror: Mirror, name: RepositoryName, commit: CommitId) -> C
 async def differences(
     platform: Mirror, mirrors: Mirrors, group: GroupRef, before: Version, after: Version
 ) -> Mapping[TargetName, tuple[ObjectDifference, ...]]:
-    """Say what differs between two versions on each target that the newer one concerned. Raises as `desired_at`."""
+    """Say what differs between two versions on each target that the newer one concerned. Raises as `render_at`."""
     found: dict[TargetName, tuple[ObjectDifference, ...]] = {}
     for target in map(TargetName, after.targets):
         placement = PlacementRef(group.environment, group.application, target)
-        pair = [await desired_at(platform, mirrors, placement, one.revision) for one in (before, after)]
-        found[target] = compare(*pair)
+        old, new = [await render_at(platform, mirrors, placement, one.revision) for one in (before, after)]
+        found[target] = compare(old.desired, new.desired)
     return found

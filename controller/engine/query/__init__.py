@@ -2,6 +2,6 @@
 
 from controller.engine.query.index import Index
 from controller.engine.query.language import Query, parse_query
-from controller.engine.query.refreshing import commit_at, indexed, refresh
+from controller.engine.query.refreshing import commit_at, indexed, refresh, time_of
 
-__all__ = ["Index", "Query", "commit_at", "indexed", "parse_query", "refresh"]
+__all__ = ["Index", "Query", "commit_at", "indexed", "parse_query", "refresh", "time_of"]

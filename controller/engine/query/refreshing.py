@@ -75,7 +75,7 @@ async def commit_at(mirror: Mirror, head: CommitId, when: str) -> CommitId:
     if FULL_ID.fullmatch(when):
         await mirror.fetch(CommitId(when))
         return CommitId(when)
-    moment = None if SHORT_ID.fullmatch(when) else read_time(when)
+    moment = None if SHORT_ID.fullmatch(when) else read_time(when, is_end=True)
     oldest: CommitInfo | None = None
     for step in STEPS:
         log = [info for info, _ in await mirror.log(head, limit=step, repository=PLATFORM)]
@@ -86,16 +86,23 @@ async def commit_at(mirror: Mirror, head: CommitId, when: str) -> CommitId:
         if len(log) < step:
             break
     began = f"the records that are at hand begin at {oldest.committed:%Y-%m-%d %H:%M} UTC" if oldest else "none"
-    raise Stalled(f"--at {when}: no commit of the records is meant by that; {began}")
+    raise Stalled(f"{when}: no commit of the records is meant by that; {began}")
 
 
-def read_time(text: str) -> datetime:
-    """Read a date (its end) or a time, in UTC where no zone is said. Raises Stalled for what is neither."""
+async def time_of(mirror: Mirror, head: CommitId, when: str) -> datetime:
+    """Give the time that a date (its begin), a time or a commit id of a branch means. Raises Stalled for another."""
+    if FULL_ID.fullmatch(when) or SHORT_ID.fullmatch(when):
+        return (await mirror.describe(await commit_at(mirror, head, when))).committed
+    return read_time(when, is_end=False)
+
+
+def read_time(text: str, *, is_end: bool) -> datetime:
+    """Read a date (its end, or its begin) or a time, in UTC where no zone is said. Raises Stalled for another."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Stalled(f"--at {text}: write a date such as 2026-11-01, a time, or a commit of the records") from None
-    if len(text) == len("2026-11-01"):
+        raise Stalled(f"{text}: write a date such as 2026-11-01, a time, or a commit of the records") from None
+    if is_end and len(text) == len("2026-11-01"):
         found = found.replace(hour=23, minute=59, second=59)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

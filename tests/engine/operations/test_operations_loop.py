@@ -126,6 +126,7 @@ async def test_an_approval_lets_exactly_the_shown_plan_through(loop: Loop, live:
     assert (await live.get("v1", "ConfigMap", "a"))["data"] == {"x": "1"}
     found = await person.reads("history", "dev/shop")
     assert [(yes["author"], yes["plans"]) for one in found for yes in one["approvals"]] == [("Wang Li", [plan])]
+    assert [one["verdict"] for one in await person.reads("verify")] == ["proven"]
 
 
 async def test_an_expired_approval_lets_nothing_through(loop: Loop, live: Api, person: Person) -> None:
