@@ -1,40 +1,103 @@
-"""Which placement an object on a target belongs to, when two ask for it.
+"""Which placement an object on a target belongs to, when two ask for it, and when it moves from one to another.
 
-Whoever came first keeps it, the other is told and changes nothing: what runs stays as it is.
+Whoever came first keeps it, the other is told and changes nothing: what runs stays as it is. Once the first lets go of
+it, the other takes it over, and until then nobody deletes it: an object that moves is adopted before it is pruned. What
+a commit moved is not known before it is rendered, so whoever is about to delete waits for all that moved with him.
 """
 
 from __future__ import annotations
 
-from controller.model import Desired, EnvironmentName, ObjectKey, PlacementRef, Stalled, TargetName
+import asyncio
+from collections.abc import Callable, Iterable
+
+from controller.model import Desired, EnvironmentName, Neighbours, ObjectKey, PlacementRef, Stalled, TargetName
 
 Place = tuple[EnvironmentName, TargetName]
+PATIENCE_SECONDS = 30.0  # for placements that a commit moved too, and that are not rendered yet
 
 
 class Claims:
-    """Objects by target, each with the placement that holds it."""
+    """Objects by target, each with the placement that holds it. `wake` is called for who waited for one."""
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[PlacementRef], None] = lambda _placement: None) -> None:
+        self._wake = wake
         self._holders: dict[tuple[Place, ObjectKey], PlacementRef] = {}
         self._held: dict[PlacementRef, frozenset[ObjectKey]] = {}
+        self._suitors: dict[tuple[Place, ObjectKey], PlacementRef] = {}  # who asked for what another holds
+        self._undecided: set[PlacementRef] = set()  # moved by a commit, and not rendered since
+        self._unknown: frozenset[PlacementRef] = frozenset()  # in git, and never rendered by this process
+        self._decided = asyncio.Event()
+
+    def expect(self, placements: Iterable[PlacementRef]) -> None:
+        """Say that a commit moved these: what they ask for is not known until they are rendered."""
+        moved = frozenset(placements)
+        self._undecided |= moved
+        self._unknown |= moved - self._held.keys()
+
+    def decide(self, placement: PlacementRef) -> None:
+        """Say that a placement was looked at, whatever came of it."""
+        self._undecided.discard(placement)
+        self._decided.set()
 
     def claim(self, desired: Desired) -> None:
         """Take a placement's objects, letting go of those it no longer names. Raises Stalled, taking none."""
         placement = desired.placement
         place = (placement.environment, placement.target)
         keys = frozenset(one.key for one in desired.manifests)
+        self._forget_suits(placement)
         for one in desired.manifests:
             holder = self._holders.get((place, one.key), placement)
             if holder != placement:
+                self._suitors[place, one.key] = placement
+                self.decide(placement)
                 raise Stalled(
                     f"{one.origin}: {one.key} belongs to {holder} on {placement.target} already. "
                     f"Remove it from one of the two applications"
                 )
-        self.release(placement)
+        self._take(placement, keys)
+        self._unknown -= {placement}
+        self.decide(placement)
+
+    def release(self, placement: PlacementRef) -> None:
+        """Let go of all that a placement holds: git does not say it any more."""
+        self._forget_suits(placement)
+        self._take(placement, frozenset())
+        del self._held[placement]
+        self._unknown -= {placement}
+        self.decide(placement)
+
+    def neighbours(self, placement: PlacementRef, live: Iterable[ObjectKey]) -> Neighbours:
+        """Say which of a placement's live objects another one asks for, and of whom it is not known what he does."""
+        place = (placement.environment, placement.target)
+        moving = frozenset(
+            key
+            for key in live
+            if self._holders.get((place, key), placement) != placement or (place, key) in self._suitors
+        )
+        return Neighbours(moving, self._unknown)
+
+    async def others_decided(self, placement: PlacementRef) -> None:
+        """Wait until all that moved on a placement's target is rendered; not for ever, since one may never be."""
+        place = (placement.environment, placement.target)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while any((one.environment, one.target) == place and one != placement for one in self._undecided):
+                    self._decided.clear()
+                    await self._decided.wait()
+        except TimeoutError:
+            return
+
+    def _take(self, placement: PlacementRef, keys: frozenset[ObjectKey]) -> None:
+        place = (placement.environment, placement.target)
+        dropped = self._held.get(placement, frozenset()) - keys
+        for key in dropped:
+            self._holders.pop((place, key), None)
         self._held[placement] = keys
         for key in keys:
             self._holders[place, key] = placement
+        for suitor in sorted({self._suitors[place, key] for key in dropped if (place, key) in self._suitors}):
+            self._wake(suitor)
 
-    def release(self, placement: PlacementRef) -> None:
-        place = (placement.environment, placement.target)
-        for key in self._held.pop(placement, frozenset()):
-            self._holders.pop((place, key), None)
+    def _forget_suits(self, placement: PlacementRef) -> None:
+        for one in [one for one, suitor in self._suitors.items() if suitor == placement]:
+            del self._suitors[one]

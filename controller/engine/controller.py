@@ -89,7 +89,7 @@ class Controller:
         self._progress = asyncio.Event()  # something came to an end: `settled` looks again
         self._queue: Queue[PlacementRef] = Queue()
         self._renderer = Renderer()
-        self._claims = Claims()
+        self._claims = Claims(self._queue.add)
         self._departures = Departures()
         self._sources = SourceSet(self._new_source, self._spawn, watch=self._watch)
         self._pool = Pool(open_target, self._spawn, changed=self._target_moved, opened=self._opened)
@@ -256,6 +256,8 @@ class Controller:
         self._sources.read_ahead(
             (one.repository.name, one.application.revision, one.application.path) for one in followed
         )
+        in_force = self._fleet.entries if self._fleet else {}
+        self._claims.expect(ref for ref in placements if ref in in_force)
         for placement in placements:
             self._runner.supersede(placement)
             self._queue.add(placement)
@@ -317,6 +319,12 @@ class Controller:
     # --- one run ------------------------------------------------------------------------------------------
 
     async def _run_one(self, placement: PlacementRef, superseded: asyncio.Event) -> Run | None:
+        try:
+            return await self._look_and_run(placement, superseded)
+        finally:
+            self._claims.decide(placement)
+
+    async def _look_and_run(self, placement: PlacementRef, superseded: asyncio.Event) -> Run | None:
         fleet = self._fleet
         if fleet is None:
             return None
@@ -384,6 +392,7 @@ class Controller:
         except Transient as error:
             return Run(PlacementReport(placement=placement, sync=SyncStatus.UNKNOWN, health=Health.UNKNOWN), error)
         application = entry.application if entry else self._orphan(placement, fleet)
+        self._claims.release(placement)
         run = await tear_down(
             placement,
             target,
@@ -392,6 +401,7 @@ class Controller:
             approved=self._approved(fleet, placement),
             tell=self._tell,
             superseded=superseded,
+            claims=self._claims,
         )
         if entry is None and (run is None or run.report.retired):
             self._claims.release(placement)

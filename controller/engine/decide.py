@@ -39,7 +39,9 @@ def is_settled(desired: Desired, observation: Observation) -> bool:
         return False
     wanted = {one.key: one.digest for one in desired.manifests}
     live = {one.key: one.digest for one in observation.objects if one.part_of is None}
-    is_clean = not observation.has_loose_ends and not any(one.is_suspect for one in observation.objects)
+    is_clean = not observation.has_loose_ends and not any(
+        one.is_suspect or one.health is Health.TERMINATING for one in observation.objects
+    )
     return wanted == live and is_clean
 
 

@@ -149,7 +149,7 @@ def _permit_each(plan: Plan, situation: Situation) -> Verdict:
         if reason:
             reasons[reason] = None
             awaits |= _is_for_approval(one, plan, situation)
-            is_refused |= bool(one.objection) and one.action is not Action.DELETE
+            is_refused |= bool(one.objection) and one.action is not Action.DELETE and not one.waits
             permitted.append(replace(one, action=Action.NOTHING, objection=reason))
         else:
             permitted.append(one if plan.is_whole else _hold_drift(one, situation))

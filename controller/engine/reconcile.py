@@ -144,6 +144,7 @@ async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired
     unmet = unmet_dependencies(inputs.entry.application.depends_on, means.groups)
     if unmet and observation.applied_digest != desired.digest:
         raise Waiting(f"waits for {', '.join(unmet)}")
+    desired = await with_neighbours(desired, observation, means.claims)
     plan = await means.target.plan(desired, inputs.entry.application)
     verdict = permit(plan, _situation(inputs, means))
     facts = replace(
@@ -160,6 +161,15 @@ async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired
     if verdict.permitted.is_empty and (not plan.is_empty or is_done):
         return facts
     return await _apply(inputs, means, facts)
+
+
+async def with_neighbours(desired: Desired, observation: Observation, claims: Claims) -> Desired:
+    """Say which objects move between placements, once all who may ask for what is dropped here have been asked."""
+    wanted = {one.key for one in desired.manifests}
+    dropped = [one.key for one in observation.objects if one.key not in wanted]
+    if dropped:
+        await claims.others_decided(desired.placement)
+    return replace(desired, neighbours=claims.neighbours(desired.placement, dropped))
 
 
 def _ties_loose_ends(inputs: Inputs, means: Means, observation: Observation) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from controller.documents import digest_of
+from controller.engine.claims import Claims
 from controller.engine.events import ObjectApplied, Tell
 from controller.engine.gate import Situation, permit
-from controller.engine.reconcile import Run
+from controller.engine.reconcile import Run, with_neighbours
 from controller.model import (
     Application,
     ApplicationName,
@@ -45,6 +46,7 @@ async def tear_down(
     approved: frozenset[Digest],
     tell: Tell,
     superseded: asyncio.Event,
+    claims: Claims,
 ) -> Run | None:
     """Take a placement's objects away, as far as the guards allow. None: there was nothing of it left."""
     try:
@@ -53,7 +55,8 @@ async def tear_down(
         return Run(_report(placement, SyncStatus.UNKNOWN, str(error), None), error)
     revision = observation.applied or Revision(CommitId("0" * 40), platform)
     try:
-        plan = await target.plan(nothing(placement, revision), application)
+        wanted = await with_neighbours(nothing(placement, revision), observation, claims)
+        plan = await target.plan(wanted, application)
         verdict = permit(plan, Situation(application=application, approved=approved))
         applied = await target.apply(verdict.permitted, application, superseded=superseded)
         for outcome in applied.outcomes:

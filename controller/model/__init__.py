@@ -32,7 +32,7 @@ from controller.model.ids import (
     Revision,
     TargetName,
 )
-from controller.model.manifest import Desired, Manifest, Origin, Release
+from controller.model.manifest import Desired, Manifest, Neighbours, Origin, Release
 from controller.model.plan import Action, Applied, ObjectPlan, Outcome, Permitted, Plan, Result
 from controller.model.platform import (
     Adopt,
@@ -111,6 +111,7 @@ __all__ = [
     "May",
     "MemoryTree",
     "Missing",
+    "Neighbours",
     "ObjectKey",
     "ObjectPlan",
     "ObjectReport",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.model.ids import CommitId, Digest, ObjectKey, PlacementRef, RepositoryName, Revision
 
@@ -42,6 +42,14 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What the other placements on a target have to do with the objects of one."""
+
+    moving: frozenset[ObjectKey]  # live objects of this placement that another asks for: it adopts, nobody deletes them
+    unknown: frozenset[PlacementRef]  # of whom it is not known what they ask for: nothing is taken from them
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """What git says of one placement: everything that shall be there, in the order in which it was rendered."""
 
@@ -50,3 +58,4 @@ class Desired:
     manifests: tuple[Manifest, ...]
     digest: Digest  # over the manifests' keys and digests, in key order; the same desired state has the same digest
     inputs: Digest  # over everything the render read, and the renderer's version
+    neighbours: Neighbours | None = field(default=None, compare=False)  # None: no object moves

@@ -9,7 +9,7 @@ from typing import NewType
 from controller.model.errors import ConvergeError
 from controller.model.fields import Cause, FieldChange, FieldPath
 from controller.model.ids import Digest, ObjectKey, PlacementRef, Revision
-from controller.model.manifest import Manifest
+from controller.model.manifest import Manifest, Neighbours
 
 
 class Action(StrEnum):
@@ -36,6 +36,7 @@ class ObjectPlan:
     uid: str = ""  # of the live object, "" where there is none
     resource_version: str = ""
     objection: str = ""
+    waits: bool = False  # the objection ends by itself, and its event wakes us
     destroys: str = ""  # what it takes away for good, for people; "" where nothing. It needs an approval of its own
     held: tuple[FieldPath, ...] = ()  # fields that this apply leaves as they are: not sent
     force: bool = False  # the announced changes take fields from other managers
@@ -70,6 +71,7 @@ class Plan:
     desired: Digest  # the digest of the Desired it leads to
     objects: tuple[ObjectPlan, ...]
     hash: Digest
+    neighbours: Neighbours | None = None  # of the Desired
     is_whole: bool = False
     correction: Plan | None = None
 

@@ -71,7 +71,7 @@ class Applier:
 
     async def apply(self, plan: Permitted, application: Application, *, superseded: asyncio.Event) -> Applied:
         """Write a plan, and say what became of each object of it."""
-        marks = Marks.of(self._planner.installation, plan.placement)
+        marks = Marks.of(self._planner.installation, plan.placement, plan.neighbours)
         run = Run(plan, application, marks, superseded)
         try:
             if not self._is_done(run):

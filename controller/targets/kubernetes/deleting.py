@@ -86,7 +86,7 @@ class Deleter:
         version = member.resource_version
         if member.uid != one.uid:
             raise Transient(f"{one.key}: it was deleted and made anew since the plan was made")
-        if not is_ours(run.marks, one.key, member.live()):
+        if not is_ours(run.own_marks, one.key, member.live()):
             raise Stalled(f"{one.key}: somebody took our owner annotation from it. Delete it by hand, or put it back")
         if one.keeps:
             return await self._let_go(run, one, resource)
@@ -104,7 +104,7 @@ class Deleter:
                 return Result.PRUNED
             if answer.status != 200:
                 raise refusal(answer, one.key)
-            seen = seen_body(answer.body, one.key, run.marks)
+            seen = seen_body(answer.body, one.key, run.own_marks)
             if seen.uid != one.uid or not seen.is_ours:
                 raise Transient(f"{one.key}: it is not ours any more: somebody replaced or took it meanwhile")
             version = seen.resource_version
@@ -120,7 +120,7 @@ class Deleter:
             if answer.status != 200:
                 raise refusal(answer, one.key)
             live = orjson.loads(answer.body)
-            if live["metadata"]["uid"] != one.uid or not is_ours(run.marks, one.key, live):
+            if live["metadata"]["uid"] != one.uid or not is_ours(run.own_marks, one.key, live):
                 raise Transient(f"{one.key}: it is not ours any more: somebody replaced or took it meanwhile")
             self._lease.check()
             answer = await self._planner.looker.send(let_go_request(resource, one.key, unmarked(live)))

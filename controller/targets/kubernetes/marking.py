@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from controller.model import Digest, FieldPath, InstallationId, Manifest, ObjectKey, PlacementRef
+from controller.model import Digest, FieldPath, InstallationId, Manifest, Neighbours, ObjectKey, PlacementRef, Waiting
 from controller.targets.kubernetes.adopting import tool_of_managers
 from controller.targets.kubernetes.handover import Left, annotation, without
 from controller.targets.kubernetes.labels import (
@@ -54,10 +54,23 @@ class Marks:
     installation: InstallationId
     placement: PlacementRef
     labels: Mapping[str, str]
+    neighbours: Neighbours | None = None
 
     @classmethod
-    def of(cls, installation: InstallationId, placement: PlacementRef) -> Marks:
-        return cls(installation, placement, member_labels(installation, placement))
+    def of(cls, installation: InstallationId, placement: PlacementRef, neighbours: Neighbours | None = None) -> Marks:
+        return cls(installation, placement, member_labels(installation, placement), neighbours)
+
+    def may_take_from(self, other: PlacementRef) -> bool:
+        """Tell whether an object of another placement may move here: git says it here, and there no more.
+
+        Raises Waiting while it is not known what the other one asks for.
+        """
+        here = (self.placement.environment, self.placement.target)
+        if self.neighbours is None or (other.environment, other.target) != here:
+            return False
+        if other in self.neighbours.unknown:
+            raise Waiting(f"it belongs to {other}, and it is not known yet what git says of that")
+        return True
 
     def stamp(self, manifest: Manifest, left: Left = NOTHING_LEFT) -> Body:
         """Give a manifest's body with our marks, decoded anew, without what is left to others."""
@@ -116,10 +129,12 @@ class Stamped:
 
 
 def is_ours(marks: Marks, key: ObjectKey, live: Mapping[str, Any]) -> bool:
-    """Tell whether a live object says that it is this placement's, and no copy of another."""
+    """Tell whether a live object says that it is this placement's, or may move here, and no copy of another."""
     metadata = live.get("metadata") or {}
     owner = read_owner((metadata.get("annotations") or {}).get(OWNER_ANNOTATION, ""))
-    return owner == Owner(marks.installation, marks.placement, key)
+    if owner is None or owner.installation != marks.installation or owner.key != key:
+        return False
+    return owner.placement == marks.placement or marks.may_take_from(owner.placement)
 
 
 def unmarked(live: Mapping[str, Any]) -> dict[str, Any]:

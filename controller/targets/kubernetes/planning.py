@@ -17,6 +17,7 @@ import orjson
 from controller.model import (
     Action,
     Application,
+    Cause,
     ConvergeError,
     Desired,
     Digest,
@@ -85,7 +86,7 @@ class Planner:
         stored = self._inventories.stored(desired.placement)
         context = Context(
             application=application,
-            marks=Marks.of(self.installation, desired.placement),
+            marks=Marks.of(self.installation, desired.placement, desired.neighbours),
             inventory=stored.inventory if stored else EMPTY,
             members={one.key: one for one in self._cache.members(desired.placement)},
         )
@@ -96,6 +97,7 @@ class Planner:
             desired=desired.digest,
             objects=tuple(objects),
             hash=plan_hash(desired, objects, self._plan_key),
+            neighbours=desired.neighbours,
         )
 
     async def follow(self, manifests: Iterable[Manifest]) -> None:
@@ -157,12 +159,12 @@ class Planner:
         if member is None:
             if manifest.key.group_kind == JOB and context.inventory.has_run(manifest.key, manifest.digest):
                 return ObjectPlan(key=manifest.key, action=Action.NOTHING, manifest=manifest)
-        elif (options_of(manifest).is_applied_once and not member.is_terminating) or (
+        elif member.is_terminating:
+            return _too_early(manifest, member)
+        elif options_of(manifest).is_applied_once or (
             member.digest == manifest.digest and self._is_clean(manifest, member, context.marks)
         ):
             return untouched(manifest, member)
-        elif member.is_terminating:
-            return _too_early(manifest, member)
         if is_deferred(manifest.key, context.coming):
             return blind(manifest, member, context.inventory)
         is_drift = member is not None and member.is_suspect
@@ -217,7 +219,8 @@ class Planner:
 
     def _deletions(self, manifests: Sequence[Manifest], context: Context, stored: Stored | None) -> list[ObjectPlan]:
         keys = [one.key for one in manifests]
-        members = tuple(context.members.values())
+        moving = context.marks.neighbours.moving if context.marks.neighbours else frozenset()
+        members = tuple(one for one in context.members.values() if one.key not in moving)
         plans = list(leftovers(keys, members, context.application, context.inventory).deletions)
         if context.application.state is not State.PRESENT and stored is not None:
             key = parent_key(self.installation, context.marks.placement)
@@ -274,9 +277,11 @@ def _misplaced(manifest: Manifest, resources: Mapping[str, Resource]) -> Stalled
 def _too_early(manifest: Manifest, member: Member) -> ObjectPlan:
     return ObjectPlan(
         key=manifest.key,
-        action=Action.CHANGE,
+        action=Action.CREATE,
+        cause=Cause.DRIFT if member.digest == manifest.digest else Cause.PENDING,
         manifest=manifest,
         uid=member.uid,
         resource_version=member.resource_version,
         objection="it is being deleted: it is created anew when it has gone",
+        waits=True,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from controller.model import (
@@ -41,6 +41,11 @@ class Run:
     notes: dict[ObjectKey, str] = field(default_factory=dict)
 
     # The gate turned what carries an objection into nothing; should one come through, it is not written all the same.
+
+    @property
+    def own_marks(self) -> Marks:
+        """The marks by which nothing of a neighbour is taken for ours: what is deleted must be."""
+        return replace(self.marks, neighbours=None)
 
     @property
     def writes(self) -> list[ObjectPlan]:

@@ -118,7 +118,8 @@ class Store:
                 return self._overtaken(record, ours)
         new = replace(_record(sight, placement, None, is_suspect=False), baseline=ours)
         self._put(new)
-        return new.member, NOBODY
+        has_moved = record is not None and record.member.placement != placement
+        return new.member, frozenset({record.member.placement}) if record and has_moved else NOBODY
 
     def _overtaken(self, record: Record, ours: Baseline) -> tuple[Member, Placements]:
         """Judge what somebody wrote after us, and the watch told before the server's answer reached us."""
