@@ -22,6 +22,7 @@ from controller.model import (
     GroupRef,
     Ignore,
     IgnoredDrift,
+    Input,
     InstallationId,
     KubernetesTarget,
     May,
@@ -41,6 +42,7 @@ from controller.model import (
     TerraformTarget,
     Verify,
     Window,
+    parse_path,
 )
 
 DEFAULT_SYNC = SyncPolicy()
@@ -176,6 +178,20 @@ def _application(
         approve_deletions=node.flag("approveDeletions", default=False),
         sync=_sync(node.get("sync"), sync),
         parameters={**parameters, **_scalars(node.named("parameters"))},
+        inputs=tuple(_input(one) for one in node.get("inputs").elements()),
+        origin=node.origin(),
+    )
+
+
+def _input(node: Node) -> Input:
+    target, _, output = node.text("from").partition(".")
+    kind, _, name = node.text("to").partition("/")
+    return Input(
+        target=TargetName(target),
+        output=output,
+        kind=kind,
+        name=name,
+        path=parse_path(node.text("field")),
         origin=node.origin(),
     )
 

@@ -14,7 +14,7 @@ from controller.config.duration import parse_duration
 from controller.config.moment import parse_moment
 from controller.config.refs import check_branch, check_revision, check_tree_path
 from controller.config.urls import check_git_url
-from controller.model import parse_field
+from controller.model import parse_field, parse_path
 
 Check = Callable[[str], Complaint | None]
 
@@ -113,6 +113,27 @@ def _date(text: str) -> Complaint | None:
     return None
 
 
+def _output_reference(text: str) -> Complaint | None:
+    target, dot, output = text.partition(".")
+    if dot and _LABEL.fullmatch(target) and _PARAMETER.fullmatch(output):
+        return None
+    return Complaint(f"{quoted(text)} names no output", 'Write `target.output`, such as "cloud.bucket".')
+
+
+def _object_reference(text: str) -> Complaint | None:
+    kind, slash, name = text.partition("/")
+    if slash and kind[:1].isupper() and kind.isalnum() and name and "/" not in name:
+        return None
+    return Complaint(f"{quoted(text)} names no object", 'Write `Kind/name`, such as "ConfigMap/settings".')
+
+
+def _field_path(text: str) -> Complaint | None:
+    try:
+        return None if parse_path(text) else Complaint("is empty", "Name a field, such as `data.BUCKET`.")
+    except ValueError as error:
+        return Complaint(str(error).rstrip("."))
+
+
 def _window_duration(text: str) -> Complaint | None:
     found = _duration(text)
     if found is not None:
@@ -191,6 +212,9 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "credential-name": _credential,
         "date": _date,
         "dns-label": _dns_label,
+        "field-path": _field_path,
+        "object-reference": _object_reference,
+        "output-reference": _output_reference,
         "duration": _duration,
         "field": _field,
         "git-branch": check_branch,

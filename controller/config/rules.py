@@ -70,6 +70,22 @@ def _known_targets(draft: Draft, _tree: Tree) -> Iterator[Problem]:
                 yield target.problem(f"{environment.name} has no target {quoted(target.value)}", advice)
 
 
+def _known_inputs(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    """Hold `inputs` against the targets: a value comes from a terraform target on which the application runs."""
+    for environment, _, entry in applications(draft):
+        targets = entry.texts("targets")
+        here = environment.targets if targets is None else targets
+        for one in entry.get("inputs").elements():
+            target = one.text("from").partition(".")[0]
+            node = environment.targets.get(target)
+            if not target or environment.name in draft.unreadable:
+                continue
+            if node is None or target not in here:
+                yield one.get("from").problem(f"it does not run on a target {quoted(target)}", "Add it to `targets`.")
+            elif not isinstance(node.value, dict) or "terraform" not in node.value:
+                yield one.get("from").problem(f"{quoted(target)} is no terraform target, and only those give outputs")
+
+
 def _known_dependencies(draft: Draft, _tree: Tree) -> Iterator[Problem]:
     for environment, _, entry in applications(draft):
         for element in entry.get("dependsOn").elements():
@@ -153,6 +169,7 @@ RULES: tuple[Rule, ...] = (
     _known_repositories,
     _known_targets,
     _known_dependencies,
+    _known_inputs,
     _signer_files,
     _one_way_in,
     _namespace_to_create,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from controller.engine.approvals import approvals_path, approved_plans
@@ -29,8 +30,10 @@ from controller.engine.fleet import (
     revisions_for,
     revisions_of,
     signers_of,
+    takers_of,
 )
 from controller.engine.following import SourceSet, Wanted
+from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
 from controller.engine.queue import Queue
 from controller.engine.reconcile import Inputs, Means, Run, reconcile, report_without_checkout
@@ -48,6 +51,7 @@ from controller.model import (
     Digest,
     Health,
     Invalid,
+    Observation,
     PlacementRef,
     PlacementReport,
     RepositoryName,
@@ -90,6 +94,7 @@ class Controller:
         self._queue: Queue[PlacementRef] = Queue()
         self._renderer = Renderer()
         self._claims = Claims(self._queue.add)
+        self._outputs = OutputBoard()
         self._departures = Departures()
         self._sources = SourceSet(self._new_source, self._spawn, watch=self._watch)
         self._pool = Pool(open_target, self._spawn, changed=self._target_moved, opened=self._opened)
@@ -310,6 +315,9 @@ class Controller:
             self.board.forget(placement)
             if self._departures.retire(placement):
                 self._open_targets(fleet)
+        if not self._outputs.is_known(placement):
+            for ref in takers_of(fleet, placement):
+                self._queue.add(ref)  # there is no value, and now it is known why
         if report.sync is SyncStatus.SYNCED and report.health in (Health.HEALTHY, Health.SUSPENDED):
             for dependant in groups_that_follow(fleet, placement.group):
                 waiting = self.board.of(dependant)
@@ -337,6 +345,8 @@ class Controller:
         place = (placement.environment, placement.target)
         if not (self._pool.has_answer(place) and self._is_read(entry)):
             return None  # both call as soon as they know
+        if self._waits_for_outputs(placement, entry):
+            return None
         try:
             application = self._checkout(entry)
             approved = approved_plans(fleet.checkout.tree, placement.group, now=self._clock.now())
@@ -349,6 +359,7 @@ class Controller:
             fleet=fleet.platform,
             application=application,
             platform=fleet.checkout,
+            outputs=self._outputs.of(placement.group),
         )
         if (end := next_end(entry.application.sync.ignore, now=means.now)) is not None:
             self._queue.add_later(placement, (end - means.now).total_seconds())
@@ -371,6 +382,23 @@ class Controller:
             tell=self._tell,
             interim=self._interim,
             superseded=superseded,
+            seen=self._seen,
+        )
+
+    def _seen(self, observation: Observation) -> None:
+        """Hand on what a target gave out: whoever takes it in looks again when it moved."""
+        placement, fleet = observation.placement, self._fleet
+        if fleet is None or not self._outputs.note(placement, observation.outputs):
+            return
+        for ref in takers_of(fleet, placement):
+            self._queue.add(ref)
+
+    def _waits_for_outputs(self, placement: PlacementRef, entry: Entry) -> bool:
+        """Tell whether what a placement takes in was not looked at yet; whoever does looks at the placement too."""
+        return any(
+            not self._outputs.is_known(ref) and self.board.of(ref) is None
+            for one in entry.application.inputs
+            if (ref := replace(placement, target=one.target)) != placement
         )
 
     def _is_read(self, entry: Entry) -> bool:

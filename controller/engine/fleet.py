@@ -156,3 +156,14 @@ def signers_of(fleet: Fleet, repository: Repository) -> Signers:
 def groups_that_follow(fleet: Fleet, group: GroupRef) -> tuple[PlacementRef, ...]:
     """Name the placements whose application depends on a group."""
     return tuple(ref for ref, entry in fleet.entries.items() if group in entry.application.depends_on)
+
+
+def takers_of(fleet: Fleet, placement: PlacementRef) -> tuple[PlacementRef, ...]:
+    """Name the placements of the same group that take in what one gives out."""
+    return tuple(
+        ref
+        for ref, entry in fleet.entries.items()
+        if ref.group == placement.group
+        and ref != placement
+        and any(one.target == placement.target for one in entry.application.inputs)
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -27,7 +27,7 @@ from controller.engine.decide import (
 from controller.engine.events import DriftFound, ObjectApplied, Tell
 from controller.engine.fleet import Entry
 from controller.engine.gate import Situation, permit
-from controller.engine.rendering import Renderer, as_applied
+from controller.engine.rendering import Outputs, Renderer, as_applied, wires_of
 from controller.engine.sources import Checkout
 from controller.git import CommitInfo
 from controller.model import (
@@ -47,6 +47,7 @@ from controller.model import (
     Platform,
     Revision,
     SyncStatus,
+    Unknown,
     Waiting,
     headline_health,
 )
@@ -69,6 +70,7 @@ class Inputs:
     fleet: Platform
     application: Checkout
     platform: Checkout
+    outputs: Outputs = field(default_factory=dict)  # of the group's other placements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ class Means:
     tell: Tell
     interim: Callable[[PlacementReport], None]  # a state worth a record that the run will leave again
     superseded: asyncio.Event
+    seen: Callable[[Observation], None] = lambda _observation: None  # what a target gave out, for others to take in
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,10 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
     facts = Facts(is_suspended=inputs.entry.is_suspended)
     rendered: Rendered | None = None
     try:
-        rendered = means.renderer.rendered(inputs.placement, inputs.entry, inputs.application, inputs.platform)
+        _await_inputs(inputs)
+        rendered = means.renderer.rendered(
+            inputs.placement, inputs.entry, inputs.application, inputs.platform, inputs.outputs
+        )
         released = release(rendered.desired, inputs.entry.application.sync.ignore, now=means.now)
         rendered = replace(rendered, desired=released)
         facts = replace(facts, desired=rendered.desired)
@@ -117,6 +123,7 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
         observation = await means.target.observe(inputs.placement, rendered.desired)
     except ConvergeError as error:
         return _failed(inputs, facts, error, is_observation=True)
+    means.seen(observation)
     if observation.applied is not None and observation.applied_digest == rendered.desired.digest:
         rendered = as_applied(rendered, observation.applied)
     info = await means.describe(rendered.desired.revision.application)
@@ -127,6 +134,13 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
         return _failed(inputs, facts, error)
     failure = facts.applied.failure if facts.applied else None
     return Run(report_of(inputs, facts), failure, corrections(facts))
+
+
+def _await_inputs(inputs: Inputs) -> None:
+    """Raise Waiting while a value that the placement takes in is not known yet."""
+    missing = [str(one.input) for one in wires_of(inputs.entry, inputs.outputs) if isinstance(one.value, Unknown)]
+    if missing:
+        raise Waiting(f"waits for the output {', '.join(missing)}")
 
 
 async def _with_observation(inputs: Inputs, means: Means, facts: Facts, error: ConvergeError) -> Run:
@@ -197,7 +211,9 @@ async def _apply(inputs: Inputs, means: Means, facts: Facts) -> Facts:
         means.tell(ObjectApplied(inputs.placement, outcome))
     facts = replace(facts, applied=applied)
     try:
-        return replace(facts, observation=await means.target.observe(inputs.placement, facts.desired))
+        observation = await means.target.observe(inputs.placement, facts.desired)
+        means.seen(observation)
+        return replace(facts, observation=observation)
     except ConvergeError:
         return facts  # what was written is known; the next event tells how it fares
 

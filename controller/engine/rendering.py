@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from controller.documents import canonical, digest_of
 from controller.engine.fleet import Entry
@@ -21,11 +22,17 @@ from controller.model import (
     PlacementRef,
     RepositoryName,
     Revision,
+    Secret,
     Stalled,
+    TargetName,
     TerraformTarget,
     Tree,
+    Unknown,
+    format_path,
 )
-from controller.render import Read, Rendered, RenderRequest, overlay_paths, render
+from controller.render import Read, Rendered, RenderRequest, Wire, overlay_paths, render
+
+Outputs: TypeAlias = "Mapping[TargetName, Mapping[str, JsonValue | Secret]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class _Kept:
     revision: Revision  # the last one that it was found to hold for
     result: Rendered | Stalled
     cover: tuple[Read, ...] = ()  # of the reads: while it holds, so do they
+    wires: tuple[Wire, ...] = ()
 
 
 class Renderer:
@@ -44,11 +52,23 @@ class Renderer:
         self._footprints = footprints
         self.renders = 0  # how many were really done, for tests and metrics
 
-    def rendered(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> Rendered:
-        """Give the placement's desired state. Raises Stalled (Invalid) where it does not render."""
+    def rendered(
+        self,
+        placement: PlacementRef,
+        entry: Entry,
+        application: Checkout,
+        platform: Checkout,
+        outputs: Outputs | None = None,
+    ) -> Rendered:
+        """Give the placement's desired state. Raises Stalled (Invalid) where it does not render.
+
+        `outputs` are what the group's other placements give out; one that is not there stands as a symbol.
+        """
         kept = self._kept.get(placement)
-        if kept is None or not self._is_current(kept, placement, entry, application, platform):
-            kept = self._render(placement, entry, application, platform)
+        wires = wires_of(entry, outputs or {})
+        is_wired = kept is not None and kept.wires == wires
+        if kept is None or not is_wired or not self._is_current(kept, placement, entry, application, platform):
+            kept = self._render(placement, entry, application, platform, wires)
             self._kept[placement] = kept
         if isinstance(kept.result, Stalled):
             raise kept.result
@@ -99,18 +119,32 @@ class Renderer:
         self._kept[placement] = replace(kept, revision=revision, cover=cover)
         return True
 
-    def _render(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> _Kept:
+    def _render(
+        self,
+        placement: PlacementRef,
+        entry: Entry,
+        application: Checkout,
+        platform: Checkout,
+        wires: tuple[Wire, ...],
+    ) -> _Kept:
         self.renders += 1
         revision = Revision(application.commit, platform.commit)
-        request = request_for(placement, entry, application, platform)
+        request = replace(request_for(placement, entry, application, platform), wires=wires)
         try:
             result = _by_target(request, entry)
         except Stalled as error:
-            return _Kept(_shape(placement, entry), revision, error)
+            return _Kept(_shape(placement, entry), revision, error, wires=wires)
         cover = _cover(placement, result, entry, application, platform)
         if self._footprints is not None:
             self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads, cover))
-        return _Kept(_shape(placement, entry), revision, result, cover)
+        return _Kept(_shape(placement, entry), revision, result, cover, wires)
+
+
+def wires_of(entry: Entry, outputs: Outputs) -> tuple[Wire, ...]:
+    """Give a placement's inputs their values. A terraform target gives, and takes nothing in."""
+    if isinstance(entry.target, TerraformTarget):
+        return ()
+    return tuple(Wire(one, outputs.get(one.target, {}).get(one.output, Unknown())) for one in entry.application.inputs)
 
 
 def _by_target(request: RenderRequest, entry: Entry) -> Rendered:
@@ -141,6 +175,7 @@ def _shape(placement: PlacementRef, entry: Entry) -> tuple[object, ...]:
     return (
         placement,
         type(entry.target),
+        application.inputs,
         application.repository,
         application.path,
         application.namespace,
@@ -157,6 +192,7 @@ def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
             [
                 str(placement),
                 type(entry.target).__name__,
+                [[str(one), one.kind, one.name, format_path(one.path)] for one in application.inputs],
                 application.repository,
                 application.path,
                 application.namespace,

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from controller.model.errors import Problem
+from controller.model.fields import FieldPath
 from controller.model.ids import (
     ApplicationName,
     CommitId,
@@ -195,6 +196,21 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A value that an application's objects take in from what one of its other targets gives out."""
+
+    target: TargetName
+    output: str
+    kind: str  # of the object that takes it
+    name: str
+    path: FieldPath
+    origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+    def __str__(self) -> str:
+        return f"{self.target}.{self.output}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """An application's entry in an environment."""
 
@@ -212,6 +228,7 @@ class Application:
     approve_deletions: bool = False  # the yes to one large deletion (rule 4), taken back by the next commit
     sync: SyncPolicy  # the environment's, with what the entry changes
     parameters: Mapping[str, str | int | bool | float] = field(default_factory=dict)  # with the environment's
+    inputs: tuple[Input, ...] = ()
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 
 

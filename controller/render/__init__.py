@@ -3,7 +3,7 @@
 from controller.render.addressing import resolve, value_at
 from controller.render.kustomize import Order, build
 from controller.render.rendering import render
-from controller.render.request import RENDERER_VERSION, Read, Rendered, RenderRequest, overlay_paths
+from controller.render.request import RENDERER_VERSION, Read, Rendered, RenderRequest, Wire, overlay_paths
 from controller.render.trace import Setting, explain
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "RenderRequest",
     "Rendered",
     "Setting",
+    "Wire",
     "build",
     "explain",
     "overlay_paths",

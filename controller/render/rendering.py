@@ -31,6 +31,10 @@ def render(request: RenderRequest) -> Rendered:
         platform=platform,
         place=lambda draft, field: _locate(trees[draft.origin.repository], draft, field),
     )
+    if request.wires:
+        from controller.render.wiring import connect  # noqa: PLC0415  only what takes outputs in needs it
+
+        connect(drafts, request.wires)
     finished = finish(
         drafts,
         namespace=request.namespace,

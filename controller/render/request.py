@@ -8,17 +8,29 @@ from typing import Any, Final
 
 from controller.model import (
     Desired,
+    Input,
+    JsonValue,
     Origin,
     PlacementRef,
     Problem,
     RepositoryName,
     Revision,
+    Secret,
     Tree,
+    Unknown,
 )
 
 RENDERER_VERSION: Final = "1"  # part of every Desired's inputs: raise it when the same input gives other bytes
 
 Parameter = str | int | bool | float
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A declared input with its value; Unknown while what gives it out was not applied, or nobody asked."""
+
+    input: Input
+    value: JsonValue | Secret | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +50,7 @@ class RenderRequest:
     namespace: str = ""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     cluster_scoped: frozenset[str] = frozenset()
+    wires: tuple[Wire, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

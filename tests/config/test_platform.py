@@ -5,6 +5,7 @@ A problem that stops one group alone is led by that group's name.
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,16 @@ import pytest
 from controller.config import new_platform, read_platform
 from controller.model import (
     ApplicationName,
+    Backend,
     CommitId,
     EnvironmentName,
     GroupRef,
+    IgnoredDrift,
     InstallationId,
     Invalid,
     KubernetesTarget,
     MemoryTree,
+    OnDestroy,
     OnDrift,
     OnPending,
     RepositoryName,
@@ -99,7 +103,13 @@ spec:
   targets:
     hangzhou: {kubernetes: {context: prod-hz, kubeconfig: hz}, labels: {region: cn-east}}
     here: {kubernetes: {inCluster: true, uid: 5c1e3c6a-6f0b-4b07-9f0e-0f7a2d5b1c11}}
-    cloud: {terraform: {credentials: [aws]}}
+    cloud:
+      terraform:
+        credentials: [aws]
+        backend: {type: s3, config: {key: "${application}", encrypt: true}}
+        interval: 30m
+        destroy: auto
+        ignore: [{resource: aws_instance.*, fields: [tags], until: 2026-12-31}]
   sync: {pending: approve, drift: report, windows: [{cron: "0 22 * * 1-5", for: 1h30m, zone: Asia/Shanghai}]}
   parameters: {size: 1, zone: a}
   suspend: true
@@ -124,6 +134,7 @@ spec:
       approveDeletions: true
       sync: {pending: auto, prune: false, preflight: false, deletionsPercent: 5, healthTimeout: 1m, windows: []}
       parameters: {size: 2}
+      inputs: [{from: cloud.bucket, to: ConfigMap/settings, field: "data.BUCKET"}]
 """
 
 
@@ -151,12 +162,18 @@ def test_environments_are_read_from_a_file_and_a_folder() -> None:
     assert (here.in_cluster, here.uid) == (True, "5c1e3c6a-6f0b-4b07-9f0e-0f7a2d5b1c11")
     assert isinstance(cloud, TerraformTarget)
     assert cloud.credentials == ("aws",)
+    assert cloud.backend == Backend("s3", {"key": "${application}", "encrypt": True})
+    assert (cloud.interval_seconds, cloud.timeout_seconds, cloud.on_destroy) == (1800, 3600, OnDestroy.AUTO)
+    assert cloud.ignore == (IgnoredDrift("aws_instance.*", ("tags",), date(2026, 12, 31)),)
     assert prod.sync.windows == (Window("0 22 * * 1-5", 5400, "Asia/Shanghai", True),)
     shop = prod.applications[ApplicationName("shop")]
     assert str(shop.origin) == "environments/prod/shop.yaml:7"
     assert (shop.path, shop.revision, shop.targets) == ("deploy", "v1", ("cloud", "here"))
     assert (shop.namespace, shop.create_namespace, shop.approve_deletions) == ("shop", True, True)
     assert set(shop.depends_on) == {GroupRef(EnvironmentName("prod"), ApplicationName("db"))}
+    assert [(str(one), one.kind, one.name, one.path) for one in shop.inputs] == [
+        ("cloud.bucket", "ConfigMap", "settings", ("data", "BUCKET"))
+    ]
     assert shop.state is State.ABSENT
     assert shop.parameters == {"size": 2, "zone": "a"}
 

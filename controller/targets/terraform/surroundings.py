@@ -19,7 +19,7 @@ from controller.runtime import CredentialStore, bare_environment, scratch
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a tmpfs on every Linux; the folder in it is ours alone
 RUN_BYTES: Final = 800 << 20  # of one run: terraform 0.2 GB and a large provider 0.6 GB
 PULL_SLOTS: Final = 4
-_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
+_VARIABLE: Final = re.compile(r"TF_VAR_\w+|[A-Z_][A-Z0-9_]*")
 _OURS: Final = frozenset({"PATH", "HOME", "TMPDIR", "LD_PRELOAD", "LD_LIBRARY_PATH"})
 _TF_OURS: Final = re.compile(r"TF_(?!VAR_)")
 
