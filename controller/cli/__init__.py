@@ -27,6 +27,7 @@ COMMANDS = {
     "resume": "Follow git again, after suspend or rollback.",
     "promote": "Carry images and revision to another environment.",
     "approve": "Approve the plan that is shown, by its hash.",
+    "accept": "Make what somebody changed on a target what git says.",
     "set": "Say another image or number of replicas.",
     "validate": "Check a platform repository and all that it names.",
     "init": "Make a new platform repository.",

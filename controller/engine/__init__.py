@@ -38,6 +38,8 @@ from controller.engine.history import (
 )
 from controller.engine.journal import write as write_journal
 from controller.engine.operations import (
+    Accept,
+    Accepted,
     Approve,
     EditedTree,
     Operation,
@@ -48,6 +50,7 @@ from controller.engine.operations import (
     SetImage,
     SetReplicas,
     Suspend,
+    acceptance,
     edited,
     entry_of,
     parse_image,
@@ -61,6 +64,8 @@ from controller.engine.snapshot import Planned, Snapshot, plan_all, snapshot_of,
 from controller.engine.sources import Checkout, Signers
 
 __all__ = [
+    "Accept",
+    "Accepted",
     "Approve",
     "Approved",
     "Checkout",
@@ -103,6 +108,7 @@ __all__ = [
     "Tell",
     "Verdict",
     "Version",
+    "acceptance",
     "approvals_by_version",
     "commit_at",
     "compare",

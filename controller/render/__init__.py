@@ -1,6 +1,6 @@
 """Base and overlays of a placement into Manifests. Pure: no I/O but through the Trees it is given."""
 
-from controller.render.addressing import resolve, value_at
+from controller.render.addressing import is_element, resolve, value_at
 from controller.render.kustomize import Order, build
 from controller.render.rendering import render
 from controller.render.request import RENDERER_VERSION, Read, Rendered, RenderRequest, Wire, overlay_paths
@@ -16,6 +16,7 @@ __all__ = [
     "Wire",
     "build",
     "explain",
+    "is_element",
     "overlay_paths",
     "render",
     "resolve",

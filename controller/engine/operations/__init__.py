@@ -3,6 +3,7 @@
 A person could have made every one of these commits by hand; nothing else of the program knows of operations.
 """
 
+from controller.engine.operations.accepting import Accept, acceptance
 from controller.engine.operations.approving import Approve
 from controller.engine.operations.entries import entry_of
 from controller.engine.operations.operation import Operation, OperationChange, edited
@@ -12,8 +13,11 @@ from controller.engine.operations.rolling_back import RollBack
 from controller.engine.operations.setting import SetImage, SetReplicas
 from controller.engine.operations.suspending import Resume, Suspend
 from controller.engine.operations.trees import EditedTree
+from controller.engine.operations.ways import Accepted
 
 __all__ = [
+    "Accept",
+    "Accepted",
     "Approve",
     "EditedTree",
     "Image",
@@ -25,6 +29,7 @@ __all__ = [
     "SetImage",
     "SetReplicas",
     "Suspend",
+    "acceptance",
     "edited",
     "entry_of",
     "parse_image",

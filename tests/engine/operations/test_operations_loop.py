@@ -245,3 +245,40 @@ async def test_a_dry_run_pushes_nothing_and_a_branch_waits_for_review(loop: Loop
     ]  # fmt: skip
     loop.host.protect("platform", "main")
     assert "refuses" in await person.is_refused("suspend", "dev/shop")
+
+
+WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
+
+
+async def test_an_edit_that_is_only_reported_is_accepted_and_the_drift_ends(
+    loop: Loop, live: Api, person: Person
+) -> None:
+    await loop.host.create("shop", {"deploy/web.yaml": deployment("web", replicas=2)})
+    await loop.platform({"shop": {}}, sync={"drift": "report"})
+    async with loop.start():
+        await loop.report("shop", health=Health.HEALTHY)
+        assert "nothing has drifted" in await person.is_refused("accept", "dev/shop")
+        mark = loop.mark()
+        await live.patch(WEB, {"spec": {"replicas": 4}}, fieldManager="kubectl-edit")
+        await loop.report("shop", SyncStatus.DRIFTED, since=mark)
+        assert "is no drifted field" in await person.is_refused("accept", "dev/shop", "Deployment/web", "spec.paused")
+        mark = loop.mark()
+        await person.does("accept", "dev/shop", "Deployment/web", "spec.replicas", "--why", "The load of Friday.")
+        await loop.report("shop", since=mark)
+        assert (await live.get("apps/v1", "Deployment", "web"))["spec"]["replicas"] == 4
+    subject, _, body = (await last_commit(loop))[1:4]
+    assert subject == f"Accept Deployment.apps {loop.namespace}/web spec.replicas as it runs in dev/shop"
+    assert body == "The load of Friday."
+    assert "count: 4" in await loop.host.show("platform", "overlays/dev/shop/kustomization.yaml")
+
+
+async def test_an_edit_that_was_taken_back_is_not_lost(loop: Loop, live: Api, person: Person) -> None:
+    await loop.host.create("shop", {"deploy/web.yaml": deployment("web", replicas=2)})
+    await loop.platform({"shop": {}})
+    async with loop.start() as controller:
+        await loop.report("shop", health=Health.HEALTHY)
+        await live.patch(WEB, {"spec": {"replicas": 4}}, fieldManager="kubectl-edit")
+        await live.until("apps/v1", "Deployment", "web", lambda web: web and web["spec"]["replicas"] == 2)
+        await controller.settled()
+        await person.does("accept", "dev/shop", "--reverted")
+        await live.until("apps/v1", "Deployment", "web", lambda web: web and web["spec"]["replicas"] == 4)
