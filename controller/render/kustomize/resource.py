@@ -15,6 +15,8 @@ from controller.render.kustomize.nodes import (
     copied,
     is_absent,
     is_empty,
+    resolved,
+    restyled,
     set_field,
     styled,
     text_of,
@@ -191,16 +193,16 @@ class Resource:
         self.set_annotations({**self.annotations, annotation: ENABLED})
 
     def set_name(self, name: str) -> None:
-        set_field(self.metadata(), "name", name)
+        _set_untyped(self.metadata(), "name", name)
 
     def set_namespace(self, namespace: str) -> None:
         if namespace:
-            set_field(self.metadata(), "namespace", namespace)
+            _set_untyped(self.metadata(), "namespace", namespace)
         elif isinstance(self.value.get("metadata"), dict):
             self.value["metadata"].pop("namespace", None)
 
     def set_kind(self, kind: str) -> None:
-        set_field(self.value, "kind", kind)
+        _set_untyped(self.value, "kind", kind)
 
     def set_gvk(self, gvk: Gvk) -> None:
         set_field(self.value, "kind", gvk.kind)
@@ -234,6 +236,16 @@ class Resource:
         if not isinstance(value, dict):
             return {}
         return {key: "" if is_absent(one) else text_of(one) for key, one in value.items()}
+
+
+def _set_untyped(fields: dict[str, Any], name: str, text: str) -> None:
+    """Set a text without a type (kyaml FieldSetter with a StringValue): without quotes, YAML decides what it is."""
+    if not text:
+        fields.pop(name, None)
+    elif name in fields:
+        fields[name] = restyled(fields[name], resolved(text))
+    else:
+        fields[name] = styled(text)
 
 
 def effective(namespace: str) -> str:
