@@ -8,6 +8,7 @@ world anew.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -38,6 +39,7 @@ from controller.engine.pool import OpenTarget, Place, Pool
 from controller.engine.queue import Queue
 from controller.engine.reconcile import Inputs, Means, Run, reconcile, report_without_checkout
 from controller.engine.recording import Recorder
+from controller.engine.render_pool import RenderPool
 from controller.engine.rendering import Renderer
 from controller.engine.runner import Runner
 from controller.engine.settings import Settings
@@ -64,6 +66,7 @@ from controller.runtime import Clock, Watcher
 from controller.targets import next_end
 
 DEFAULT_HEALTH_SECONDS = 600.0
+MOST_RENDER_WORKERS = 4  # each takes some 50 MiB while there is much to render
 GATHER_SECONDS = 0.05  # events of a placement that come within it are looked at together
 
 
@@ -92,7 +95,8 @@ class Controller:
         self._platform_moved = asyncio.Event()
         self._progress = asyncio.Event()  # something came to an end: `settled` looks again
         self._queue: Queue[PlacementRef] = Queue()
-        self._renderer = Renderer()
+        self._render_pool = RenderPool(size=min(os.cpu_count() or 1, MOST_RENDER_WORKERS))
+        self._renderer = Renderer(pool=self._render_pool)
         self._claims = Claims(self._queue.add)
         self._outputs = OutputBoard()
         self._departures = Departures()
@@ -136,6 +140,7 @@ class Controller:
             except TimeoutError:
                 runs.cancel()
             self._pool.close()
+            await self._render_pool.close()
             self._recorder.close()
             for task in others:
                 task.cancel()

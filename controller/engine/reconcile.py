@@ -108,7 +108,7 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
     rendered: Rendered | None = None
     try:
         _await_inputs(inputs)
-        rendered = means.renderer.rendered(
+        rendered = await means.renderer.rendered_soon(
             inputs.placement, inputs.entry, inputs.application, inputs.platform, inputs.outputs
         )
         released = release(rendered.desired, inputs.entry.application.sync.ignore, now=means.now)

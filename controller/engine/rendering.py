@@ -6,6 +6,8 @@ says of the application, the kept one is the answer: deciding so costs a look-up
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -13,6 +15,7 @@ from typing import TypeAlias
 from controller.documents import canonical, digest_of
 from controller.engine.fleet import Entry
 from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
+from controller.engine.render_pool import RenderPool
 from controller.engine.sources import Checkout
 from controller.model import (
     PLATFORM,
@@ -44,12 +47,19 @@ class _Kept:
     wires: tuple[Wire, ...] = ()
 
 
+WORTH_SECONDS = 2.0  # of rendering that waits at once, from which on the start of workers pays for itself
+NEWEST_SHARE = 0.2  # of the last render in the mean
+
+
 class Renderer:
     """Keeps the last render of each placement; a failure is kept like a success, since it is as pure."""
 
-    def __init__(self, footprints: Footprints | None = None) -> None:
+    def __init__(self, footprints: Footprints | None = None, pool: RenderPool | None = None) -> None:
         self._kept: dict[PlacementRef, _Kept] = {}
         self._footprints = footprints
+        self._pool = pool
+        self._waiting = 0  # calls of `rendered_soon` that have not begun yet
+        self._seconds = 0.0  # that a render took of late, one with another
         self.renders = 0  # how many were really done, for tests and metrics
 
     def rendered(
@@ -69,7 +79,39 @@ class Renderer:
         is_wired = kept is not None and kept.wires == wires
         if kept is None or not is_wired or not self._is_current(kept, placement, entry, application, platform):
             kept = self._render(placement, entry, application, platform, wires)
-            self._kept[placement] = kept
+        if isinstance(kept.result, Stalled):
+            raise kept.result
+        return kept.result
+
+    async def rendered_soon(
+        self,
+        placement: PlacementRef,
+        entry: Entry,
+        application: Checkout,
+        platform: Checkout,
+        outputs: Outputs | None = None,
+    ) -> Rendered:
+        """Give the placement's desired state as `rendered` does, by way of a worker where many wait for theirs.
+
+        Raises Transient too, where the worker is lost. What takes outputs in stays here: they may be secret.
+        """
+        is_for_pool = not isinstance(entry.target, TerraformTarget) and not entry.application.inputs
+        if self._pool is None or not is_for_pool or self.is_current(placement, entry, application, platform):
+            return self.rendered(placement, entry, application, platform, outputs)
+        self._waiting += 1
+        try:
+            await asyncio.sleep(0)  # whoever else was woken by the same commit says so first
+            is_worth_it = self._waiting * self._seconds > WORTH_SECONDS
+        finally:
+            self._waiting -= 1
+        if not is_worth_it:
+            return self.rendered(placement, entry, application, platform, outputs)
+        self.renders += 1
+        try:
+            result: Rendered | Stalled = await self._pool.render(request_for(placement, entry, application, platform))
+        except Stalled as error:
+            result = error
+        kept = self._keep(placement, entry, application, platform, (), result)
         if isinstance(kept.result, Stalled):
             raise kept.result
         return kept.result
@@ -128,16 +170,32 @@ class Renderer:
         wires: tuple[Wire, ...],
     ) -> _Kept:
         self.renders += 1
-        revision = Revision(application.commit, platform.commit)
+        started = time.perf_counter()
         request = replace(request_for(placement, entry, application, platform), wires=wires)
         try:
-            result = _by_target(request, entry)
+            result: Rendered | Stalled = _by_target(request, entry)
         except Stalled as error:
-            return _Kept(_shape(placement, entry), revision, error, wires=wires)
-        cover = _cover(placement, result, entry, application, platform)
-        if self._footprints is not None:
-            self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads, cover))
-        return _Kept(_shape(placement, entry), revision, result, cover, wires)
+            result = error
+        self._seconds += (time.perf_counter() - started - self._seconds) * NEWEST_SHARE
+        return self._keep(placement, entry, application, platform, wires, result)
+
+    def _keep(
+        self,
+        placement: PlacementRef,
+        entry: Entry,
+        application: Checkout,
+        platform: Checkout,
+        wires: tuple[Wire, ...],
+        result: Rendered | Stalled,
+    ) -> _Kept:
+        cover: tuple[Read, ...] = ()
+        if isinstance(result, Rendered):
+            cover = _cover(placement, result, entry, application, platform)
+            if self._footprints is not None:
+                self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads, cover))
+        revision = Revision(application.commit, platform.commit)
+        kept = self._kept[placement] = _Kept(_shape(placement, entry), revision, result, cover, wires)
+        return kept
 
 
 def wires_of(entry: Entry, outputs: Outputs) -> tuple[Wire, ...]:
