@@ -111,11 +111,12 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
         rendered = await means.renderer.rendered_soon(
             inputs.placement, inputs.entry, inputs.application, inputs.platform, inputs.outputs
         )
-        released = release(rendered.desired, inputs.entry.application.sync.ignore, now=means.now)
-        rendered = replace(rendered, desired=released)
         facts = replace(facts, desired=rendered.desired)
         for check in means.checks:
             check(rendered.desired, inputs.fleet)
+        released = release(rendered.desired, inputs.entry.application.sync.ignore, now=means.now)
+        rendered = replace(rendered, desired=released)
+        facts = replace(facts, desired=rendered.desired)
         means.claims.claim(rendered.desired)
     except ConvergeError as error:
         return await _with_observation(inputs, means, facts, error)

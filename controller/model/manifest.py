@@ -58,4 +58,5 @@ class Desired:
     manifests: tuple[Manifest, ...]
     digest: Digest  # over the manifests' keys and digests, in key order; the same desired state has the same digest
     inputs: Digest  # over everything the render read, and the renderer's version
+    on_failure: tuple[Manifest, ...] = ()  # written only when a sync of it fails
     neighbours: Neighbours | None = field(default=None, compare=False)  # None: no object moves

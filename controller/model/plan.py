@@ -72,6 +72,7 @@ class Plan:
     objects: tuple[ObjectPlan, ...]
     hash: Digest
     neighbours: Neighbours | None = None  # of the Desired
+    on_failure: tuple[Manifest, ...] = ()  # of the Desired
     is_whole: bool = False
     correction: Plan | None = None
 

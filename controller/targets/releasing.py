@@ -20,6 +20,7 @@ import orjson
 from controller.config import matches_any, matches_kind
 from controller.documents import Dialect, canonical, digest_of, read
 from controller.model import Desired, Digest, Ignore, Manifest, ObjectKey, Release
+from controller.targets.hooks import Phase, phase_of
 
 # Who decides on the number of replicas of the object that its `scaleTargetRef` names.
 AUTOSCALERS: Final = frozenset({"HorizontalPodAutoscaler.autoscaling", "ScaledObject.keda.sh"})
@@ -27,13 +28,31 @@ REPLICAS: Final = "spec.replicas"
 
 
 def release(desired: Desired, rules: Iterable[Ignore], *, now: datetime) -> Desired:
-    """Mark what is left to others. Gives the very same desired state where that is nothing."""
+    """Mark what is left to others, and set aside the hooks that no ordinary sync writes.
+
+    Gives the very same desired state where that is nothing. Raises Stalled for a hook that means nothing.
+    """
+    desired = _without_rare_hooks(desired)
     valid = [one for one in rules if one.until is None or now < one.until]
     scaled = scaled_by(desired.manifests)
     marked = tuple(_marked(one, valid, scaled.get(one.key, "")) for one in desired.manifests)
     if all(one is other for one, other in zip(marked, desired.manifests, strict=True)):
         return desired
     return replace(desired, manifests=marked, digest=_digest(desired.digest, marked))
+
+
+def _without_rare_hooks(desired: Desired) -> Desired:
+    rare = {one.key: phase for one in desired.manifests if (phase := phase_of(one)) >= Phase.FAILURE}
+    if not rare:
+        return desired
+    ordinary = tuple(one for one in desired.manifests if one.key not in rare)
+    # Run once for each desired state that fails: another one makes another digest of them.
+    on_failure = tuple(
+        replace(one, digest=digest_of(f"{one.digest} {desired.digest}".encode()))
+        for one in desired.manifests
+        if rare.get(one.key) is Phase.FAILURE
+    )
+    return replace(desired, manifests=ordinary, on_failure=on_failure)
 
 
 def next_end(rules: Iterable[Ignore], *, now: datetime) -> datetime | None:

@@ -10,11 +10,12 @@ longer says goes, in reverse order. A run that dies between any two requests lea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
 from controller.model import (
+    Action,
     Application,
     Applied,
     ConvergeError,
@@ -24,10 +25,12 @@ from controller.model import (
     ObjectPlan,
     Permitted,
     Result,
+    Stalled,
     State,
     Transient,
     Waiting,
 )
+from controller.targets.hooks import Phase, is_hook
 from controller.targets.kubernetes.cache import Cache
 from controller.targets.kubernetes.deleting import Deleter
 from controller.targets.kubernetes.discovery import Discovery
@@ -39,7 +42,7 @@ from controller.targets.kubernetes.marking import Marks
 from controller.targets.kubernetes.planning import JOB, SHARED, Planner, brought_kinds, coming_of, is_deferred
 from controller.targets.kubernetes.pruning import leftovers
 from controller.targets.kubernetes.running import Run, account_for_the_rest, is_complete
-from controller.targets.kubernetes.stages import Stage, stages_of, wave_of
+from controller.targets.kubernetes.stages import Stage, stages_of, turn_of
 from controller.targets.kubernetes.waiting import Changes
 from controller.targets.kubernetes.writing import Writer
 
@@ -97,6 +100,7 @@ class Applier:
             await self._announce(run)
             await self._write_stages(run)
             if run.failures:
+                await self._tell_failure(run)
                 return
         await self._record(run)
         if not run.deletions:
@@ -106,6 +110,25 @@ class Applier:
         if await self._deleter.prune(run):
             await self._close(run)
 
+    async def _tell_failure(self, run: Run) -> None:
+        """Write the hooks that a failed sync has: once for each desired state, not for a hiccup or a newer commit."""
+        hooks = run.plan.on_failure
+        if not hooks or run.superseded.is_set() or all(isinstance(one, Transient) for one in run.failures):
+            return
+        await self._planner.follow(hooks)
+        await self._inventories.update(
+            run.plan.placement, lambda inventory: inventory.widened([one.key for one in hooks])
+        )
+        context = self._writer.context(run)
+        for one in hooks:
+            planned = ObjectPlan(key=one.key, action=Action.CREATE, manifest=one)
+            looked = await self._writer.look(run, planned, context)
+            result = looked if isinstance(looked, ConvergeError) else await self._written(run, looked)
+            run.settle([planned], [result])
+
+    async def _written(self, run: Run, one: ObjectPlan) -> Result | ConvergeError:
+        return Result.UNCHANGED if one.action is Action.NOTHING else await self._writer.write(run, one)
+
     async def _announce(self, run: Run) -> None:
         """Name in the parent what is about to be written, before the first of it is."""
         keys = [one.key for one in run.writes if one.manifest and one.manifest.digest != SHARED]
@@ -113,15 +136,15 @@ class Applier:
         await self._inventories.update(run.plan.placement, lambda inventory: inventory.widened(keys))
 
     async def _write_stages(self, run: Run) -> None:
-        waited_for: set[int] = set()
+        waited_for: set[tuple[int, int]] = set()
         for stage in stages_of(run.writes):
             if run.is_superseded():
                 return
-            wave = stage.place.wave
-            if not stage.is_foundation and wave not in waited_for:
-                waited_for.add(wave)
-                earlier = [one for one in run.awaited if wave_of(one) < wave]
-                if earlier and not await self._is_healthy(run, earlier, f"wave {wave} waits for"):
+            turn = stage.place.turn
+            if not stage.is_foundation and turn not in waited_for:
+                waited_for.add(turn)
+                earlier = [one for one in run.awaited if turn_of(one) < turn]
+                if earlier and not await self._is_healthy(run, earlier, f"{_spoken(turn)} waits for"):
                     return
             objects = await self._preflight(run, stage)
             if run.failures:
@@ -183,12 +206,16 @@ class Applier:
         """Wait until objects are healthy; at the deadline say what is not, which is no failure of what was written."""
         keys = [one.key for one in manifests]
         seconds = run.application.sync.health_seconds
+        hooks = frozenset(one.key for one in manifests if is_hook(one))
         text = await self._changes.until_met(
             run.plan.placement,
-            lambda: self._unhealthy(run, keys),
+            lambda: "" if self._broken(run, hooks) else self._unhealthy(run, keys),
             deadline_seconds=seconds,
             superseded=run.superseded,
         )
+        if broken := self._broken(run, hooks):
+            run.failures.append(Stalled(f"{what} a hook that failed: {broken}"))
+            return False
         if not text:
             return True
         if run.superseded.is_set():
@@ -209,6 +236,12 @@ class Applier:
                 reason = f" ({member.health_reason})" if member.health_reason else ""
                 found.append(f"{key}: {member.health}{reason}")
         return "; ".join(found)
+
+    def _broken(self, run: Run, hooks: Collection[ObjectKey]) -> str:
+        """Say which hooks failed: nothing mends them but another content."""
+        members = self._cache.members(run.plan.placement) if hooks else ()
+        found = [one for one in members if one.key in hooks and one.health is Health.DEGRADED]
+        return "; ".join(f"{one.key} ({one.health_reason})" for one in found)
 
     async def _record(self, run: Run) -> None:
         """Say in the parent that the revision is applied, when all of it is; nothing where it says so already."""
@@ -242,3 +275,8 @@ class Applier:
         members = self._cache.members(placement)
         keys = [*(one.key for one in run.manifests), *(one.key for one in members)]
         await self._inventories.update(placement, lambda inventory: inventory.narrowed(keys))
+
+
+def _spoken(turn: tuple[int, int]) -> str:
+    phase, wave = turn
+    return f"wave {wave}" if phase == Phase.ORDINARY else f"hook {Phase(phase).name.lower()}"

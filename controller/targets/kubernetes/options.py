@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
 from controller.model import Manifest, Origin, Stalled
+from controller.targets.hooks import HOOK, Phase, phase_of
 
 PRUNE: Final = "converge/prune"
 APPLY: Final = "converge/apply"
@@ -17,11 +18,13 @@ WAIT: Final = "converge/wait"
 WAVE: Final = "converge/wave"
 FLUX: Final = "kustomize.toolkit.fluxcd.io/"
 ARGO: Final = "argocd.argoproj.io/"
+HELM_WEIGHT: Final = "helm.sh/hook-weight"
 HELM_POLICY: Final = "helm.sh/resource-policy"
 
 # Looked for in the bytes, so that bodies without any of them stay undecoded.
 MARKS: Final = tuple(
-    one.encode() for one in (PRUNE, APPLY, REPLACE, WAIT, WAVE, FLUX, f"{ARGO}s", f"{ARGO}ignore", HELM_POLICY)
+    one.encode()
+    for one in (PRUNE, APPLY, REPLACE, WAIT, WAVE, FLUX, f"{ARGO}s", f"{ARGO}ignore", f"{ARGO}hook", HOOK, "helm.sh/")
 )
 MEANINGS: Final[Mapping[str, tuple[str, ...]]] = {
     PRUNE: ("true", "false"),
@@ -40,6 +43,12 @@ class Options:
     is_replaced: bool = False  # deleted and made anew where a field of it can't be changed
     is_waited_for: bool = True  # later waves and deletions wait for its health
     wave: int = 0
+    phase: Phase = Phase.ORDINARY
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """Say when it is written: hooks before, the waves, hooks after."""
+        return int(self.phase), self.wave
 
 
 PLAIN: Final = Options()
@@ -49,7 +58,9 @@ def options_of(manifest: Manifest) -> Options:
     """Read what a manifest asks for. Raises Stalled for an annotation of ours that means nothing."""
     if not any(mark in manifest.body for mark in MARKS):
         return PLAIN
-    return read_options(orjson.loads(manifest.body), manifest.origin)
+    found = read_options(orjson.loads(manifest.body), manifest.origin)
+    phase = phase_of(manifest)
+    return found if phase is Phase.ORDINARY else replace(found, phase=phase, is_replaced=True)
 
 
 def read_options(body: Mapping[str, Any], origin: Origin | None = None) -> Options:
@@ -88,7 +99,7 @@ def _said(annotations: Mapping[str, str], name: str, default: str, origin: Origi
 
 
 def _wave(annotations: Mapping[str, str], origin: Origin | None) -> int:
-    name = WAVE if WAVE in annotations else f"{ARGO}sync-wave"
+    name = next((one for one in (WAVE, f"{ARGO}sync-wave", HELM_WEIGHT) if one in annotations), WAVE)
     text = annotations.get(name, "0")
     try:
         return int(text)

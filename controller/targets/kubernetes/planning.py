@@ -98,6 +98,7 @@ class Planner:
             objects=tuple(objects),
             hash=plan_hash(desired, objects, self._plan_key),
             neighbours=desired.neighbours,
+            on_failure=desired.on_failure,
         )
 
     async def follow(self, manifests: Iterable[Manifest]) -> None:

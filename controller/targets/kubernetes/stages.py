@@ -70,7 +70,7 @@ class Place:
     """Where in the order an object comes; equal places are one stage."""
 
     is_later: bool  # False: the foundation
-    wave: int
+    turn: tuple[int, int]  # phase and wave
     rank: int
 
 
@@ -95,16 +95,16 @@ def rank_of(key: ObjectKey) -> int:
     return RANK_OF.get(key.group_kind, ORDINARY)
 
 
-def wave_of(manifest: Manifest) -> int:
-    """Read the wave that an object asks for. Raises Stalled for what is no whole number."""
-    return options_of(manifest).wave
+def turn_of(manifest: Manifest) -> tuple[int, int]:
+    """Read when an object is written: its phase and its wave. Raises Stalled for what means nothing."""
+    return options_of(manifest).turn
 
 
 def place_of(one: ObjectPlan) -> Place:
     if is_foundation(one.key):
-        return Place(is_later=False, wave=0, rank=0)
-    wave = wave_of(one.manifest) if one.manifest is not None else 0
-    return Place(is_later=True, wave=wave, rank=rank_of(one.key))
+        return Place(is_later=False, turn=(0, 0), rank=0)
+    turn = turn_of(one.manifest) if one.manifest is not None else (0, 0)
+    return Place(is_later=True, turn=turn, rank=rank_of(one.key))
 
 
 def stages_of(objects: Iterable[ObjectPlan]) -> tuple[Stage, ...]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.model import Action, ObjectPlan, Stalled
-from controller.targets.kubernetes.stages import pruning_order, stages_of, wave_of
+from controller.targets.kubernetes.stages import pruning_order, stages_of, turn_of
 from tests.targets.kubernetes.placing import config_map, deployment, manifest, service
 
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
@@ -64,4 +64,4 @@ def test_a_wave_that_is_no_number_is_said_with_its_place() -> None:
     body = config_map("a", "n", x="1")
     body["metadata"]["annotations"] = {"converge/wave": "first"}
     with pytest.raises(Stalled, match=r'deploy/app.yaml:1: .*"first" is no whole number'):
-        wave_of(manifest(body))
+        turn_of(manifest(body))
