@@ -134,8 +134,13 @@ def _home(variable: str, default: str) -> Path:
 
 def run_async(main: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's coroutine on uvloop; a ConvergeError becomes a message on stderr and exit code 1."""
+    import structlog  # noqa: PLC0415
     import uvloop  # noqa: PLC0415  # 10 ms that `--help` need not pay
 
+    if not structlog.is_configured():  # `run` and `demo` say themselves what they log
+        from controller.runtime import configure_logging  # noqa: PLC0415
+
+        configure_logging(json=False, level="warning")
     try:
         return uvloop.run(main)
     except* ConvergeError as group:

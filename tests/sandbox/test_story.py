@@ -12,7 +12,7 @@ from controller.runtime import Completed, bare_environment, run
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 SCENES = (
     "first deployment",
     "is merged",
@@ -21,6 +21,10 @@ SCENES = (
     "git revert",
     "made by hand",
     "broken manifest",
+    "emergency edit",
+    "rolled back by one command",
+    "waits for an approval",
+    "proof of what ran",
     "The truth in git",
 )
 
@@ -30,7 +34,7 @@ async def demo(cwd: Path, *arguments: str) -> Completed:
         (sys.executable, "-m", "controller.cli", "demo", *arguments),
         cwd=Path(__file__).parents[2],
         env=bare_environment({"HOME": str(cwd)}),
-        deadline_seconds=110,
+        deadline_seconds=300,
     )
 
 

@@ -11,6 +11,7 @@ from controller.model import ABSENT, CommitId, FieldChange, Health, PlacementRep
 from controller.sandbox.story.adoption import a_deployment_made_by_hand
 from controller.sandbox.story.stage import Stage
 from controller.sandbox.story.telling import Teller
+from controller.sandbox.story.terminal import a_bad_release, an_approval, an_emergency_edit, questions
 
 BOB = Identity("Bob Example", "bob@example.com")
 WEB = "/apis/apps/v1/namespaces/{}/deployments/web"
@@ -40,6 +41,10 @@ async def tell_story(stage: Stage, teller: Teller) -> None:
     await rolled_back(stage, teller, promoted)
     await a_deployment_made_by_hand(stage, teller)
     await a_broken_manifest(stage, teller)
+    await an_emergency_edit(stage, teller)
+    await a_bad_release(stage, teller)
+    await an_approval(stage, teller)
+    await questions(stage, teller)
     await the_records(stage, teller)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -170,6 +171,7 @@ def _write_credentials(folder: Path, place: Place) -> None:
     for name, files in {
         "git": {"username": b"demo", "token": TOKEN.encode()},
         "kubeconfig": {"kubeconfig": place.kubeconfig},
+        "plan-keys": {environment: secrets.token_bytes(32) for environment in ENVIRONMENTS},
     }.items():
         (folder / name).mkdir(parents=True, mode=0o700)
         for file, data in files.items():
