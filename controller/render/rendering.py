@@ -12,8 +12,10 @@ from controller.render.parameters import Substitution
 from controller.render.plain import holds_kustomization, manifest_files, read_plain
 from controller.render.request import RENDERER_VERSION, Draft, Read, Rendered, RenderRequest
 from controller.render.tracking import TrackedTree
+from controller.render.uninterrupted import uninterrupted
 
 
+@uninterrupted()
 def render(request: RenderRequest) -> Rendered:
     """Render one placement. Pure: the same request gives the same bytes.
 

@@ -24,6 +24,7 @@ from controller.render.parameters import Substitution
 from controller.render.plain import holds_kustomization, manifest_files
 from controller.render.request import Draft
 from controller.render.tracking import TrackedTree
+from controller.render.uninterrupted import uninterrupted
 
 # kubectl's copy of kustomize knows no version of its own, and says so.
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "kustomize-(devel)"}
@@ -42,8 +43,9 @@ def build(tree: Tree, path: str, *, order: Order = Order.LEGACY) -> bytes:
     Raises Invalid or Stalled where it refuses.
     """
     tracked = tree if isinstance(tree, TrackedTree) else TrackedTree(tree)
-    items = build_resources(tracked, path, order=order)
-    return b"---\n".join(write_as_kustomize(to_json(one.value)) for one in items)
+    with uninterrupted():
+        items = build_resources(tracked, path, order=order)
+        return b"---\n".join(write_as_kustomize(to_json(one.value)) for one in items)
 
 
 def build_resources(
