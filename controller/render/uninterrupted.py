@@ -1,7 +1,7 @@
 """Builds without the garbage collector looking on.
 
-A build makes hundreds of thousands of objects that all live until its end, and hardly a cycle. The collector would visit
-all of them again whenever their number has grown by a quarter: a tenth of the time of a large build, for nothing.
+A build makes hundreds of thousands of objects that all live until its end, and hardly a cycle. The collector would
+visit all of them again whenever their number has grown by a quarter: a tenth of a large build's time, for nothing.
 """
 
 from __future__ import annotations
