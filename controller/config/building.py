@@ -151,7 +151,10 @@ def _terraform(name: str, node: Node, labels: Mapping[str, str]) -> TerraformTar
 
 
 def _backend(node: Node) -> Backend | None:
-    return None if node.value is None else Backend(node.text("type"), _scalars(node.named("config")))
+    if node.value is None:
+        return None
+    config = node.get("config").value
+    return Backend(node.text("type"), config if isinstance(config, dict) else {})
 
 
 def _ignored(node: Node) -> IgnoredDrift:

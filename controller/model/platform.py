@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from controller.model.errors import Problem
-from controller.model.fields import FieldPath
+from controller.model.fields import FieldPath, JsonValue
 from controller.model.ids import (
     ApplicationName,
     CommitId,
@@ -123,7 +123,7 @@ class Backend:
     """Where Terraform keeps a state. In a text, `${environment}`, `${application}` and `${target}` stand for names."""
 
     type: str
-    config: Mapping[str, str | int | bool | float] = field(default_factory=dict)
+    config: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,14 @@ _PASSING: Final = re.compile(
     r"|context deadline exceeded|Client\.Timeout|temporar(?:y|ily)|\b(?:429|500|502|503|504)\b|throttl|rate exceeded"
     r"|too many requests|RequestLimitExceeded|plugin did not respond|plugin exited|transport is closing"
     r"|Request cancelled"
-    r"|network is unreachable|no route to host|Failed to (?:load|persist|save|read) state|Plugin error",
+    r"|network is unreachable|no route to host|Failed to (?:load|persist|save|read|get) state|giving up after"
+    r"|Plugin error",
     re.IGNORECASE,
 )
 _LOCK: Final = re.compile(r"state lock|Lock Info|already locked", re.IGNORECASE)
 _STALE: Final = re.compile(r"saved plan is stale|Saved plan does not match", re.IGNORECASE)
 _LOCK_FIELD: Final = re.compile(r"^\s*(ID|Who|Created|Operation|Path):\s*(.*?)\s*$", re.MULTILINE)
+_HELD: Final = re.compile(r"already locked: ID=(\S+)")
 _FRAME: Final = re.compile(r"^[╷╵│|]\s?", re.MULTILINE)
 
 
@@ -44,7 +46,8 @@ class Lock:
     operation: str = ""
 
     def __str__(self) -> str:
-        return f"lock {self.id} of {self.who or 'somebody'} since {self.created or 'some time'} ({self.operation})"
+        since = f" since {self.created}" if self.created else ""
+        return f"lock {self.id} of {self.who or 'somebody'}{since}"
 
 
 class Locked(Transient):
@@ -52,7 +55,11 @@ class Locked(Transient):
 
     def __init__(self, lock: Lock) -> None:
         self.lock = lock
-        super().__init__(f"the state is locked: {lock}", retry_after_seconds=15.0)
+        super().__init__(
+            f"the state is locked: {lock}. It is tried again; if whoever holds it is gone, "
+            f"break it with `terraform force-unlock {lock.id}`",
+            retry_after_seconds=15.0,
+        )
 
 
 class StalePlan(Transient):
@@ -132,7 +139,7 @@ def error_of(completed: Completed, doing: str, source: Source | None = None) -> 
         return StalePlan("the state moved since the plan was made: planned again")
     if _LOCK.search(text) and (lock := read_lock("\n".join(f"{one.summary}\n{one.detail}" for one in errors))):
         return Locked(lock)
-    if _PASSING.search(text):
+    if completed.returncode < 0 or _PASSING.search(text):
         return Transient(f"{doing}: {text}")
     placed = [one for one in errors if one.file]
     if source is not None and placed:
@@ -149,6 +156,9 @@ def read_lock(text: str) -> Lock | None:
     found = dict(_LOCK_FIELD.findall(_FRAME.sub("", text)))
     if not found.get("ID"):
         return None
+    held = _HELD.search(text)
+    if held is not None and held[1] != found["ID"]:
+        return Lock(held[1], "", "")  # the `http` back-end shows the lock that was asked for, not the one that is held
     return Lock(found["ID"], found.get("Who", ""), found.get("Created", ""), found.get("Operation", ""))
 
 

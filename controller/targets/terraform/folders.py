@@ -104,13 +104,21 @@ def backend_file(backend: Backend, placement: PlacementRef) -> Mapping[str, Any]
         "${application}": placement.application,
         "${target}": placement.target,
     }
-    config: dict[str, Any] = {}
-    for name, value in backend.config.items():
-        if isinstance(value, str):
+    return {"terraform": {"backend": {backend.type: _filled(dict(backend.config), names)}}}
+
+
+def _filled(value: Any, names: Mapping[str, str]) -> Any:
+    match value:
+        case str():
             for mark, text in names.items():
-                value = value.replace(mark, text)  # noqa: PLW2901  # one name after the other
-        config[name] = value
-    return {"terraform": {"backend": {backend.type: config}}}
+                value = value.replace(mark, text)
+            return value
+        case dict():
+            return {name: _filled(one, names) for name, one in value.items()}
+        case list():
+            return [_filled(one, names) for one in value]
+        case _:
+            return value
 
 
 def init_key(source: Source, backend: Mapping[str, Any] | None, tool: str) -> str:

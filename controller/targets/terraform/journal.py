@@ -77,7 +77,8 @@ def _may_be_alive(folder: Path) -> bool:
         with suppress(OSError):
             place = (entry / "cwd").readlink()
             is_tool = (entry / "comm").read_text().strip() in _TOOLS
-            if place.is_relative_to(folder) or (is_tool and not place.is_relative_to(folder.parent)):
+            is_of_a_controller = any(part.startswith("converge-") for part in place.parts)
+            if place.is_relative_to(folder) or (is_tool and not is_of_a_controller):
                 return True
     return False
 

@@ -73,12 +73,17 @@ def surroundings(cache: Path, configuration: Path | None) -> Iterator[Surroundin
         yield Surroundings(work, cache, configuration, asyncio.Semaphore(_slots()), asyncio.Lock())
 
 
+def work_folder(cache: Path) -> Path:
+    """Name the work folder that goes with a cache."""
+    name = hashlib.sha256(str(cache.resolve()).encode()).hexdigest()[:16]
+    parent = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else cache
+    return parent / f"converge-terraform-{os.getuid()}-{name}"
+
+
 @contextmanager
 def _work_folder(cache: Path) -> Iterator[Path]:
     """Give the folder of this cache, or one for a while where another process works in that already."""
-    name = hashlib.sha256(str(cache.resolve()).encode()).hexdigest()[:16]
-    parent = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else cache
-    folder = parent / f"converge-terraform-{os.getuid()}-{name}"
+    folder = work_folder(cache)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()

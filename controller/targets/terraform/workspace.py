@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controller.model import (
@@ -19,6 +19,7 @@ from controller.model import (
     Stalled,
     TerraformTarget,
 )
+from controller.runtime import Completed
 from controller.targets.terraform.diagnostics import Locked, Told, error_of, hear
 from controller.targets.terraform.folders import LOCK_FILE, Folders, backend_file, init_key, providers_of
 from controller.targets.terraform.journal import Journal
@@ -32,6 +33,8 @@ from controller.targets.terraform.tool import Program, Tool
 LOCK_SECONDS = 60  # an apply waits so long for a lock
 QUICK_SECONDS = 300.0  # init, pull and the like
 INSTALL_SECONDS = 1_800.0  # an init that fetches providers
+SHORTEST_SECRET = 4  # shorter values, such as a region's number, would be found everywhere
+DOTS = "•••".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class Workspace:
                     raise Invalid(problems)
             completed = await tool.initialise(is_locked=is_locked)
         if completed.returncode != 0:
-            raise error_of(completed, "init", source)
+            raise self._error_of(completed, "init", source)
         lock = folder / LOCK_FILE
         return lock.read_bytes() if lock.exists() else b""
 
@@ -122,7 +125,7 @@ class Workspace:
         await self._store_errored(ready)
         completed = await self._tool(ready.folder, ready.data, QUICK_SECONDS).pull_state()
         if completed.returncode != 0:
-            raise error_of(completed, "the state can't be read", ready.piece.source)
+            raise self._error_of(completed, "the state can't be read", ready.piece.source)
         return read_state(completed.stdout, ready.piece.key)
 
     async def _store_errored(self, ready: Ready) -> None:
@@ -130,7 +133,7 @@ class Workspace:
         for file in self._folders.errored():
             completed = await self._tool(ready.folder, ready.data, QUICK_SECONDS).push_state(file)
             if completed.returncode != 0:
-                error = error_of(completed, f"the state of an earlier apply, kept at {file}, can't be stored")
+                error = self._error_of(completed, f"the state of an earlier apply, kept at {file}, can't be stored")
                 if isinstance(error, Locked):
                     await self.unlock_if_dead(ready, error)
                 raise error
@@ -144,10 +147,10 @@ class Workspace:
         tool = self._tool(ready.folder, ready.data, self._spec.timeout_seconds)
         completed = await tool.make_plan(file, is_destroy=is_destroy)
         if completed.returncode not in (0, 2):
-            raise error_of(completed, "the plan failed", piece.source)
+            raise self._error_of(completed, "the plan failed", piece.source)
         shown = await self._tool(ready.folder, ready.data, QUICK_SECONDS).show_plan(file)
         if shown.returncode != 0:
-            raise error_of(shown, "the plan can't be shown", piece.source)
+            raise self._error_of(shown, "the plan can't be shown", piece.source)
         return Saved(file, ready, read_document(shown.stdout))
 
     def drop(self, kept: Iterable[Saved] = ()) -> None:
@@ -163,8 +166,8 @@ class Workspace:
         is_first = self._journal.open(ready.folder)
         tool = self._tool(ready.folder, ready.data, self._spec.timeout_seconds)
         completed = await tool.apply_plan(saved.file, lock_seconds=LOCK_SECONDS)
-        told = hear(completed)
-        error = error_of(completed, "the apply failed", ready.piece.source) if completed.returncode else None
+        told = hear(self._without_secrets(completed))
+        error = self._error_of(completed, "the apply failed", ready.piece.source) if completed.returncode else None
         if isinstance(error, Locked):
             await self.unlock_if_dead(ready, error)
         if completed.returncode >= 0 and (is_first or not isinstance(error, Locked)):
@@ -179,6 +182,18 @@ class Workspace:
             completed = await self._tool(ready.folder, ready.data, QUICK_SECONDS).unlock(error.lock.id)
             if completed.returncode == 0:
                 self._journal.close()
+
+    def _error_of(self, completed: Completed, doing: str, source: Source | None = None) -> ConvergeError:
+        return error_of(self._without_secrets(completed), doing, source)
+
+    def _without_secrets(self, completed: Completed) -> Completed:
+        """Take what credentials hold out of what a program said: providers quote it in their errors."""
+        stdout, stderr = completed.stdout, completed.stderr
+        for secret in self._variables().values():
+            value = secret.reveal()
+            if len(value) >= SHORTEST_SECRET:
+                stdout, stderr = stdout.replace(value, DOTS), stderr.replace(value, DOTS)
+        return replace(completed, stdout=stdout, stderr=stderr)
 
     def _tool(self, folder: Path, data: Path, deadline_seconds: float) -> Tool:
         env = self._surroundings.environment(self._variables(), data=data)
