@@ -19,6 +19,7 @@ from controller.targets.kubernetes.health.namespace import namespace, terminatin
 from controller.targets.kubernetes.health.pod import pod
 from controller.targets.kubernetes.health.reading import Object, Verdict, part, text
 from controller.targets.kubernetes.health.replicaset import replica_set
+from controller.targets.kubernetes.health.rules import judged, shipped
 from controller.targets.kubernetes.health.service import service
 from controller.targets.kubernetes.health.standard import standard
 from controller.targets.kubernetes.health.statefulset import stateful_set
@@ -50,7 +51,11 @@ def health(live: Object) -> Verdict:
     group, kind = text(live, "apiVersion").rpartition("/")[0], text(live, "kind")
     if part(live, "metadata").get("deletionTimestamp"):
         return terminating_namespace(live) if (group, kind) == ("", "Namespace") else _terminating(live)
-    return RULES.get((group, kind), standard)(live)
+    rule = RULES.get((group, kind))
+    if rule is not None:
+        return rule(live)
+    judgements = shipped().get(f"{kind}.{group}")
+    return (judged(live, judgements) if judgements else None) or standard(live)
 
 
 def _terminating(live: Object) -> Verdict:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import orjson
+
 from controller.targets.kubernetes.health.reading import (
     HEALTHY,
     Object,
     Verdict,
     conditions,
     degraded,
+    part,
     progressing,
     said,
     text,
@@ -15,7 +20,7 @@ from controller.targets.kubernetes.health.reading import (
 
 
 def horizontal_pod_autoscaler(live: Object) -> Verdict:
-    found = conditions(live)
+    found = conditions(live) or _of_version_1(live)
     for kind in ("AbleToScale", "ScalingActive"):
         one = found.get(kind, {})
         if text(one, "status") == "False" and text(one, "reason").startswith(("Failed", "Invalid")):
@@ -24,3 +29,13 @@ def horizontal_pod_autoscaler(live: Object) -> Verdict:
         if text(found.get(kind, {}), "status") == "True":
             return HEALTHY
     return progressing("it has not scaled anything yet")
+
+
+def _of_version_1(live: Object) -> Mapping[str, Object]:
+    """Give the conditions of autoscaling/v1, which has them as an annotation."""
+    try:
+        found = orjson.loads(text(part(live, "metadata", "annotations"), "autoscaling.alpha.kubernetes.io/conditions"))
+    except orjson.JSONDecodeError:
+        return {}
+    listed = [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    return {text(one, "type"): one for one in listed}
