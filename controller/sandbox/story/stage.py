@@ -65,7 +65,9 @@ class Stage:
             path = f"environments/{environment}.yaml"
             text = (await self.host.show("platform", path)).encode()
             absent: dict[tuple[str | int, ...], Any] = {
-                ("spec", "applications", name, "state"): "absent" for name in APPLICATIONS
+                ("spec", "applications", name, *field): value
+                for name in APPLICATIONS
+                for field, value in ((("state",), "absent"), (("sync", "pending"), "auto"))
             }
             changes[path] = edit(text, absent, path=path)
         mark = self.audience.mark()
