@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -39,6 +40,7 @@ class Changes:
     decisions_cpu: Sequence[float]
     first_plan: float
     plans: Sequence[float]
+    plans_cpu: Sequence[float]
 
 
 async def measure_changes(applications: int, runs: int) -> Changes:
@@ -49,9 +51,11 @@ async def measure_changes(applications: int, runs: int) -> Changes:
                 wall, cpu, rendered = await _decide(Path(scratch), host, number)
                 walls.append(wall)
                 cpus.append(cpu)
-            first = await _plan(Path(scratch), host)
+            first, _ = await _plan(Path(scratch), host)
             plans = [await _plan(Path(scratch), host) for _ in range(runs)]
-            return Changes(applications, rendered, walls, cpus, first, plans)
+            return Changes(
+                applications, rendered, walls, cpus, first, [one for one, _ in plans], [one for _, one in plans]
+            )
 
 
 @asynccontextmanager
@@ -123,19 +127,24 @@ def _is_current(snapshot: Snapshot, ref: PlacementRef, candidate: Checkout) -> b
     return snapshot.renderer.is_current(ref, snapshot.entry(ref), candidate, snapshot.fleet.checkout)
 
 
-async def _plan(folder: Path, host: GitHost) -> float:
-    """Run the command as a person does. Raises RuntimeError where it does not plan exactly what the commit touches."""
+async def _plan(folder: Path, host: GitHost) -> tuple[float, float]:
+    """Run the command as a person does: seconds, and those of CPU. Raises RuntimeError where it does not plan exactly what the commit touches."""
     argv = (
         sys.executable, "-m", "controller.cli", "plan", "--ref", "proposal", "--output", "json",
         "--platform", host.url("platform"), "--cache", str(folder / "cache"),
         "--credentials", str(folder / "credentials"),
     )  # fmt: skip
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), _children_seconds()
     done = await run(argv, cwd=folder, env=bare_environment(os.environ), deadline_seconds=DEADLINE_SECONDS)
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, _children_seconds() - cpu
     if done.returncode != PENDING or set(json.loads(done.stdout)["effects"]) != {"bench/app-0@sandbox"}:
         raise RuntimeError(f"the plan is not that of the commit: {done.error_text or done.stdout.decode()[:400]}")
-    return seconds
+    return seconds, cpu
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def table(measured: Changes) -> Iterator[str]:
@@ -143,7 +152,7 @@ def table(measured: Changes) -> Iterator[str]:
     yield f"{measured.applications} applications, {touched}; load {os.getloadavg()[0]:.1f}"
     wall, cpu = _milliseconds(measured.decisions), _milliseconds(measured.decisions_cpu)
     yield f"  the decision for all: {wall} ms, CPU {cpu} ms (median of {len(measured.decisions)})"
-    after = f"{median(measured.plans):.2f} s after it"
+    after = f"{median(measured.plans):.2f} s after it (CPU {median(measured.plans_cpu):.2f} s)"
     yield f"  converge plan --ref: {measured.first_plan:.2f} s with an empty cache, {after}"
 
 

@@ -7,12 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from controller.model import Stalled
 from controller.render import build
 
 from .disk import DirectoryTree
 from .generated import Maker
+from .overlaid import Overlay
 
 
 def reference(folder: Path) -> bytes | None:
@@ -43,6 +45,21 @@ def compare(seed: int, folder: Path) -> None:
     assert ours == theirs, f"seed {seed}: {refusal}"
 
 
+def compare_overlaid(seed: int, folder: Path) -> None:
+    """Put an overlay on a generated kustomization that builds, made for what it builds to."""
+    root = written(seed, folder)
+    bytes_, _ = built(folder, root)
+    if bytes_ is None:
+        return
+    objects = [one for one in yaml.safe_load_all(bytes_) if one["metadata"].get("name")]
+    for name, text in Overlay(seed, objects, f"../{root}").make().items():
+        (folder / "over").mkdir(exist_ok=True)
+        (folder / "over" / name).write_text(text)
+    theirs = reference(folder / "over")
+    ours, refusal = built(folder, "over")
+    assert ours == theirs, f"seed {seed}: {refusal}"
+
+
 def built(folder: Path, root: str) -> tuple[bytes | None, str]:
     try:
         return build(DirectoryTree(folder), root), ""
@@ -55,8 +72,14 @@ def test_generated_kustomizations_build_to_the_same_bytes(tmp_path: Path, seed: 
         compare(one, tmp_path / str(one))
 
 
+def test_overlays_made_for_their_base_build_to_the_same_bytes(tmp_path: Path, seed: int) -> None:
+    for one in range(seed, seed + 15):
+        compare_overlaid(one, tmp_path / str(one))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_many_generated_kustomizations_build_to_the_same_bytes(tmp_path: Path, seed: int) -> None:
     for one in range(seed, seed + 200):
         compare(one, tmp_path / str(one))
+        compare_overlaid(one, tmp_path / f"{one}-overlaid")
