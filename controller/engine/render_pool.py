@@ -88,8 +88,8 @@ class RenderPool:
         for worker in list(self._busy):
             self._end(worker)
         for worker in self._ended:
+            worker.transport.close()  # first: asyncio's wait() waits for the pipes too, also for one that nobody reads
             await worker.process.wait()
-            worker.transport.close()
         self._ended.clear()
 
     async def _take(self) -> _Worker:
