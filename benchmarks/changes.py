@@ -128,7 +128,10 @@ def _is_current(snapshot: Snapshot, ref: PlacementRef, candidate: Checkout) -> b
 
 
 async def _plan(folder: Path, host: GitHost) -> tuple[float, float]:
-    """Run the command as a person does: seconds, and those of CPU. Raises RuntimeError where it does not plan exactly what the commit touches."""
+    """Run the command as a person does: seconds, and those of CPU.
+
+    Raises RuntimeError where it does not plan exactly what the commit touches.
+    """
     argv = (
         sys.executable, "-m", "controller.cli", "plan", "--ref", "proposal", "--output", "json",
         "--platform", host.url("platform"), "--cache", str(folder / "cache"),

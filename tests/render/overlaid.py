@@ -12,7 +12,7 @@ import yaml
 Path = tuple[str | int, ...]
 Object = dict[str, Any]
 SCALARS = ["x", "1", 2, 2.5, True, "", "null", None, "2024-01-15", "yes", "0777", "1e3", "a: b", "#x",
-           "two\nlines\n", " lead", "trail ", "é", "*", "- a", "long " * 30, "\ttab", "a\\b", '"dq"', 100000000]  # fmt: skip
+           "two\nlines\n", " lead", "trail ", "é", "*", "- a", "long " * 30, "\ttab", "a\\b", 100000000]  # fmt: skip
 ELEMENT_KEYS = ("name", "containerPort", "port", "mountPath", "protocol", "key")
 
 
