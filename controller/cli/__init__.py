@@ -28,6 +28,8 @@ COMMANDS = {
     "promote": "Carry images and revision to another environment.",
     "approve": "Approve the plan that is shown, by its hash.",
     "accept": "Make what somebody changed on a target what git says.",
+    "clone-env": "Make a new environment out of another one.",
+    "import": "Write what runs in a namespace as files.",
     "set": "Say another image or number of replicas.",
     "validate": "Check a platform repository and all that it names.",
     "init": "Make a new platform repository.",
@@ -46,7 +48,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"controller.cli.{cmd_name}_command").command
+        command: click.Command = import_module(f"controller.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -5,6 +5,7 @@ A person could have made every one of these commits by hand; nothing else of the
 
 from controller.engine.operations.accepting import Accept, acceptance
 from controller.engine.operations.approving import Approve
+from controller.engine.operations.cloning import CloneEnvironment, mentions
 from controller.engine.operations.entries import entry_of
 from controller.engine.operations.operation import Operation, OperationChange, edited
 from controller.engine.operations.overlays import Image, parse_image
@@ -19,6 +20,7 @@ __all__ = [
     "Accept",
     "Accepted",
     "Approve",
+    "CloneEnvironment",
     "EditedTree",
     "Image",
     "Operation",
@@ -32,6 +34,7 @@ __all__ = [
     "acceptance",
     "edited",
     "entry_of",
+    "mentions",
     "parse_image",
     "revision_to_carry",
 ]
