@@ -1,0 +1,50 @@
+"""`converge import` and `converge clone-env` as a person calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from controller.sandbox import GitHost, SandboxCluster
+from tests.cli.test_commands import converge
+from tests.cluster.access import KubeAccess
+from tests.cluster.api import Api
+from tests.targets.kubernetes.placing import config_map, deployment
+
+
+async def test_what_runs_in_a_namespace_becomes_a_kustomization(tmp_path: Path, reference_platform: str) -> None:
+    async with SandboxCluster() as sandbox:
+        folder = tmp_path / "credentials" / "kubeconfig"
+        folder.mkdir(parents=True, mode=0o700)
+        kubeconfig = sandbox.write_kubeconfig(folder / "kubeconfig")
+        told = json.loads(kubeconfig.read_text())
+        told["contexts"] = [{**one, "name": "hangzhou"} for one in told["contexts"]]
+        kubeconfig.write_text(json.dumps({**told, "current-context": "hangzhou"}))
+        kubeconfig.chmod(0o600)
+        access = KubeAccess(sandbox.server, kubeconfig, None, sandbox.token, "old")
+        async with Api.connect(access) as api:
+            await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "old"}})
+            await api.create(config_map("a", "old", x="1"))
+            await api.create(deployment("web", "old"))
+        arguments = ("--target", "prod/hangzhou", "--namespace", "old", "--out", str(tmp_path / "base"))
+        where = ("--platform", reference_platform, "--credentials", str(tmp_path / "credentials"))
+        done = await converge(tmp_path, "import", *arguments, *where)
+        assert done.returncode == 0, done.error_text
+        assert b"2 objects" in done.stdout
+        again = await converge(tmp_path, "import", *arguments, *where)
+        assert (again.returncode, "is not empty" in again.error_text) == (1, True)
+    built = await converge(tmp_path, "kustomize", "build", str(tmp_path / "base"))
+    assert built.stdout.count(b"kind: ") == 2
+
+
+async def test_an_environment_is_made_out_of_another_in_one_commit(
+    tmp_path: Path, reference_platform: str, git_host: GitHost
+) -> None:
+    author = ("--author", "Li <li@example.com>")
+    done = await converge(
+        tmp_path, "clone-env", "prod", "eu", "--context", "fra", *author, "--platform", reference_platform
+    )
+    assert done.returncode == 0, done.error_text
+    assert "suspend: true" in await git_host.show("platform", "environments/eu.yaml")
+    assert "still speaks of prod" in done.error_text
+    assert (await converge(tmp_path, "validate", reference_platform)).returncode == 0
