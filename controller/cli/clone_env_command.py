@@ -8,7 +8,8 @@ import click
 
 from controller.cli.committing import CommitOptions, carry_out, commit_options, open_platform
 from controller.cli.options import PlatformOptions, platform_options, run_async
-from controller.model import EnvironmentName
+from controller.config import read_platform
+from controller.model import EnvironmentName, Tree
 
 
 @click.command("clone-env")
@@ -33,7 +34,13 @@ async def _clone(
 
     platform = await open_platform(options)
     operation = CloneEnvironment(source, name, context)
-    code = await carry_out(operation, platform, options, commit)
+
+    async def tell_problems(edited: Tree) -> None:
+        for group, problems in read_platform(edited).problems.items():
+            if group.environment == name:
+                click.echo("\n".join(f"{group}: {one}" for one in problems), err=True)
+
+    code = await carry_out(operation, platform, options, commit, tell_problems)
     for place in mentions(operation.edits(platform.tree), source):
         click.echo(f"{place} still speaks of {source}: see whether it means {name}", err=True)
     return code
