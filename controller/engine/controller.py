@@ -36,11 +36,12 @@ from controller.engine.fleet import (
 from controller.engine.following import SourceSet, Wanted
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
+from controller.engine.proposing import Proposer
 from controller.engine.queue import Queue
 from controller.engine.reconcile import Inputs, Means, Run, reconcile, report_without_checkout
 from controller.engine.recording import Recorder
 from controller.engine.render_pool import RenderPool
-from controller.engine.rendering import Renderer
+from controller.engine.rendering import Renderer, request_for
 from controller.engine.runner import Runner
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout, Signers, Source
@@ -54,6 +55,7 @@ from controller.model import (
     Health,
     Invalid,
     Observation,
+    OnDrift,
     PlacementRef,
     PlacementReport,
     RepositoryName,
@@ -100,6 +102,7 @@ class Controller:
         self._claims = Claims(self._queue.add)
         self._outputs = OutputBoard()
         self._departures = Departures()
+        self._proposer = Proposer(self._spawn, clock, tell, settings.identity)
         self._sources = SourceSet(self._new_source, self._spawn, watch=self._watch)
         self._pool = Pool(open_target, self._spawn, changed=self._target_moved, opened=self._opened)
         self._recorder = Recorder(
@@ -320,6 +323,7 @@ class Controller:
             self.board.forget(placement)
             if self._departures.retire(placement):
                 self._open_targets(fleet)
+        self._propose(fleet, report)
         if not self._outputs.is_known(placement):
             for ref in takers_of(fleet, placement):
                 self._queue.add(ref)  # there is no value, and now it is known why
@@ -328,6 +332,21 @@ class Controller:
                 waiting = self.board.of(dependant)
                 if waiting is not None and waiting.sync is not SyncStatus.SYNCED:
                     self._queue.add(dependant)
+
+    def _propose(self, fleet: Fleet, report: PlacementReport) -> None:
+        """Offer drift to git where its policy says so."""
+        entry = fleet.entries.get(report.placement)
+        if entry is None or entry.application.sync.drift is not OnDrift.PROPOSE:
+            return
+        group = [ref for ref in fleet.entries if ref.group == report.placement.group]
+        try:
+            requests = {
+                ref: request_for(ref, fleet.entries[ref], self._checkout(fleet.entries[ref]), fleet.checkout)
+                for ref in group
+            }
+        except ConvergeError:
+            return  # it is told by the run of whom it concerns
+        self._proposer.offer(report, requests, self._sources.source(PLATFORM).mirror, fleet.checkout.commit)
 
     # --- one run ------------------------------------------------------------------------------------------
 

@@ -54,6 +54,22 @@ class PlatformRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftProposed:
+    """What drifted is offered to git, on a branch."""
+
+    placement: PlacementRef
+    branch: str
+    commit: CommitId
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalFailed:
+    placement: PlacementRef
+    branch: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DriftFound:
     placement: PlacementRef
     key: ObjectKey
@@ -100,6 +116,8 @@ Event: TypeAlias = (
     | PlatformAccepted
     | PlatformRejected
     | DriftFound
+    | DriftProposed
+    | ProposalFailed
     | ObjectApplied
     | PlacementReconciled
     | PlacementCrashed

@@ -76,8 +76,13 @@ def _drift_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
         return ""
     if plan.is_whole and plan.hash in situation.approved:
         return ""  # the yes is to the plan as it was shown, what it takes back included
-    if situation.application.sync.drift is not OnDrift.REVERT:
-        return f"reported only (sync.drift: {situation.application.sync.drift})"
+    match situation.application.sync.drift:
+        case OnDrift.REPORT:
+            return "reported only (sync.drift: report)"
+        case OnDrift.PROPOSE:
+            return "left as it is, and proposed to git (sync.drift: propose)"
+        case OnDrift.REVERT:
+            pass
     if str(one.key) in situation.fights:
         return "its correction is damped: somebody changes it back again and again"
     return ""

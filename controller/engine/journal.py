@@ -8,12 +8,14 @@ import structlog
 
 from controller.engine.events import (
     DriftFound,
+    DriftProposed,
     Event,
     ObjectApplied,
     PlacementCrashed,
     PlacementReconciled,
     PlatformAccepted,
     PlatformRejected,
+    ProposalFailed,
     RecordsFailed,
     RecordsPushed,
     RevisionFound,
@@ -46,14 +48,8 @@ def write(event: Event) -> None:
                 in_force=event.in_force,
                 problems=[str(problem) for problem in event.problems],
             )
-        case DriftFound():
-            log.warning(
-                "drift.found",
-                placement=str(event.placement),
-                object=str(event.key),
-                fields=[format_path(change.path) for change in event.changes],
-                managers=sorted({change.editor.manager for change in event.changes if change.editor}),
-            )
+        case DriftFound() | DriftProposed() | ProposalFailed():
+            _write_drift(event)
         case ObjectApplied():
             _write_object(event)
         case PlacementReconciled():
@@ -66,6 +62,22 @@ def write(event: Event) -> None:
             log.warning("records.failed", reason=event.reason)
         case _:
             assert_never(event)
+
+
+def _write_drift(event: DriftFound | DriftProposed | ProposalFailed) -> None:
+    match event:
+        case DriftFound():
+            log.warning(
+                "drift.found",
+                placement=str(event.placement),
+                object=str(event.key),
+                fields=[format_path(change.path) for change in event.changes],
+                managers=sorted({change.editor.manager for change in event.changes if change.editor}),
+            )
+        case DriftProposed():
+            log.info("drift.proposed", placement=str(event.placement), branch=event.branch, commit=event.commit)
+        case ProposalFailed():
+            log.warning("proposal.failed", placement=str(event.placement), branch=event.branch, reason=event.reason)
 
 
 def _write_object(event: ObjectApplied) -> None:

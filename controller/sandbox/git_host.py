@@ -202,6 +202,11 @@ class GitHost:
         text = await self._git(self.path(name), "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
         return CommitId(text.strip()) if text.strip() else None
 
+    async def branches(self, name: str) -> list[str]:
+        """Give the names of a repository's branches, sorted."""
+        text = await self._git(self.path(name), "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads/")
+        return sorted(text.split())
+
     async def log(self, name: str, branch: str = "main", *, form: str = "%H") -> list[str]:
         """Give a branch's commits, newest first, each in a format of git-log(1) (NUL ends one)."""
         text = await self._git(self.path(name), "log", "-z", f"--format={form}", f"refs/heads/{branch}", "--")

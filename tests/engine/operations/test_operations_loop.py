@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from controller.engine import PlacementReconciled, PlatformAccepted
+from controller.engine import DriftProposed, PlacementReconciled, PlatformAccepted
 from controller.model import CommitId, Health, PlacementReport, SyncStatus
 from tests.cluster.api import Api, ApiError
 from tests.engine.operations.conftest import Person
@@ -14,6 +14,7 @@ from tests.fixtures.loop import Loop, config_map, deployment, dump
 
 pytestmark = pytest.mark.slow
 
+OVERLAY = "overlays/dev/shop/kustomization.yaml"
 GOOD, BAD = "registry.example.com/app:1", "fail.example/pull/app:1"
 
 
@@ -282,3 +283,28 @@ async def test_an_edit_that_was_taken_back_is_not_lost(loop: Loop, live: Api, pe
         await controller.settled()
         await person.does("accept", "dev/shop", "--reverted")
         await live.until("apps/v1", "Deployment", "web", lambda web: web and web["spec"]["replicas"] == 4)
+
+
+async def test_an_edit_is_proposed_once_and_merging_it_ends_the_drift(loop: Loop, live: Api, person: Person) -> None:
+    await loop.host.create("shop", {"deploy/web.yaml": deployment("web", replicas=2)})
+    await loop.platform({"shop": {}}, sync={"drift": "propose"})
+    async with loop.start() as controller:
+        await loop.report("shop", health=Health.HEALTHY)
+        mark = loop.mark()
+        await live.patch(WEB, {"spec": {"replicas": 4}}, fieldManager="kubectl-edit")
+        proposed = await loop.until(DriftProposed, since=mark)
+        await loop.report("shop", SyncStatus.DRIFTED, since=mark)
+        await controller.settled()
+    branches = [one for one in await loop.host.branches("platform") if one.startswith("converge/")]
+    assert branches == [proposed.branch]
+    message = (await loop.host.log("platform", proposed.branch, form="%B"))[0]
+    assert message.startswith(f"Accept Deployment.apps {loop.namespace}/web spec.replicas as it runs in dev/shop")
+    async with loop.start():  # the same drift is not offered again
+        mark = loop.mark()
+        await loop.report("shop", SyncStatus.DRIFTED, since=mark)
+        overlay = await loop.host.show("platform", OVERLAY, branch=proposed.branch)
+        assert "count: 4" in overlay
+        await loop.host.commit("platform", {OVERLAY: overlay.encode()}, message="Merge what runs")
+        await loop.report("shop", since=mark)
+    assert (await live.get("apps/v1", "Deployment", "web"))["spec"]["replicas"] == 4
+    assert [one for one in await loop.host.branches("platform") if one.startswith("converge/")] == branches
