@@ -5,7 +5,7 @@ from controller.documents.editing import DELETE, edit
 from controller.documents.encoding import canonical, decode, digest_of
 from controller.documents.positions import Positions, locate, read_with_positions
 from controller.documents.reading import MAX_BYTES, MAX_DEPTH, Document, Replace, read
-from controller.documents.resolving import RESOLVERS, Dialect, ScalarError, is_string, time_as_json
+from controller.documents.resolving import MAYBE_SPECIAL, RESOLVERS, Dialect, ScalarError, is_string, time_as_json
 from controller.documents.scalars import (
     BareKey,
     Folded,
@@ -24,6 +24,7 @@ __all__ = [
     "DELETE",
     "MAX_BYTES",
     "MAX_DEPTH",
+    "MAYBE_SPECIAL",
     "RESOLVERS",
     "BareKey",
     "Dialect",

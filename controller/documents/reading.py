@@ -14,7 +14,15 @@ from typing import Any, Final
 import yaml
 
 from controller.documents.resolving import MAYBE_SPECIAL, RESOLVERS, Dialect, ScalarError, resolve_tagged
-from controller.documents.scalars import UINT64_MAX, BareKey, Folded, Quoted, SpelledNull, unspelled
+from controller.documents.scalars import (
+    UINT64_MAX,
+    BareKey,
+    Folded,
+    Quoted,
+    SpelledNull,
+    format_float_key,
+    unspelled,
+)
 from controller.model import Invalid, JsonValue, Position, Problem
 
 MAX_BYTES: Final = 32 << 20
@@ -203,7 +211,9 @@ class _Constructor:
             raise self._wrong(event, f"the key {text} is not a string", "Quote it.")
         if isinstance(value, bool):
             return "true" if value else "false"
-        if isinstance(value, float) or value > UINT64_MAX >> 1:
+        if isinstance(value, float):
+            return format_float_key(value)
+        if value > UINT64_MAX >> 1:
             raise self._wrong(event, f"the key {text} is not a string", "Quote it.")
         return str(value)
 

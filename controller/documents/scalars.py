@@ -6,6 +6,7 @@ value is the number, or the time as JSON writes it, and its `spelling` is what s
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeGuard
@@ -120,6 +121,16 @@ def format_float(number: float) -> str:
     if -4 <= exponent < 6:
         return _format_fixed(sign, digits, exponent)
     return _format_scientific(sign, digits, exponent)
+
+
+def format_float_key(number: float) -> str:
+    """Write a float that is a key as sigs.k8s.io/yaml does: the shortest digits that a float of 32 bits needs."""
+    try:
+        small = struct.unpack("f", struct.pack("f", number))[0]
+    except OverflowError:
+        return "+Inf" if number > 0 else "-Inf"
+    digits = (f"{small:.{count}g}" for count in range(1, 10))
+    return format_float(float(next(one for one in digits if struct.pack("f", float(one)) == struct.pack("f", small))))
 
 
 def format_json_float(number: float) -> str:

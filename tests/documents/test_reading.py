@@ -176,3 +176,12 @@ def test_any_text_of_indicators_is_read_or_refused(text: str, dialect: Dialect) 
 def test_a_key_that_is_null_is_refused_with_its_place(styled: bool) -> None:  # noqa: FBT001
     with pytest.raises(Invalid, match=r"a.yaml:2: a key is null"):
         read(b"a: 1\n~: 2\n", path="a.yaml", dialect=Dialect.KUBERNETES, styled=styled)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("1.5", "1.5"), ("0.1", "0.1"), ("1.23456789", "1.2345679"), ("1e-7", "1e-07"), ("2.50", "2.5"), ("1", "1")],
+)
+def test_a_number_that_is_a_key_is_the_text_that_kubectl_makes_of_it(key: str, text: str) -> None:
+    (document,) = read(f"{{{key}: x}}".encode(), path="a.yaml", dialect=Dialect.KUBERNETES)
+    assert document.value == {text: "x"}

@@ -100,3 +100,13 @@ def test_a_component_that_gives_two_objects_one_id_is_refused() -> None:
     }
     with pytest.raises(Stalled, match="one id"):
         build(MemoryTree({name: text.encode() for name, text in files.items()}), "top")
+
+
+@pytest.mark.parametrize("key", ["true", "1", "1.5", "null"])
+def test_a_label_whose_key_reads_as_no_text_is_refused_once_labels_are_set(key: str) -> None:
+    files = {
+        "kustomization.yaml": "resources: [a.yaml]\nnamePrefix: p-\n",
+        "a.yaml": CONFIG.replace("{name: a}", f'{{name: a, annotations: {{"{key}": x}}}}'),
+    }
+    with pytest.raises(Stalled, match="not a string"):
+        build(MemoryTree({name: text.encode() for name, text in files.items()}), "")

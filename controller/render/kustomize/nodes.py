@@ -214,7 +214,10 @@ _KEY_TYPES: Final = frozenset({str})
 def _refuse_keys(value: dict[str, Any]) -> None:
     for key in value:
         if isinstance(key, BareKey):
-            raise Stalled(f"the key {key} is not a string. Quote it.")
+            raise Stalled(
+                f"the key {key} is not a string. Quote it; among labels and annotations, "
+                f"whose quotes kustomize drops when it sets one, use another key"
+            )
 
 
 _NO_BLOCK: Final = re.compile("[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]| \n| $")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from controller.documents import MAYBE_SPECIAL, BareKey
 from controller.model import Origin, Stalled
 from controller.render.kustomize.identity import DEFAULT, Gvk, ResId, cluster_scoped_kinds, gvk_of
 from controller.render.kustomize.nodes import (
@@ -159,7 +160,7 @@ class Resource:
         metadata = self.metadata()
         metadata.pop(field, None)
         if values:
-            metadata[field] = {key: styled(values[key]) for key in sorted(values)}
+            metadata[field] = {_as_key(key): styled(values[key]) for key in sorted(values)}
 
     def metadata(self) -> dict[str, Any]:
         """Give the metadata, made where there is none. Raises Stalled for metadata that is no mapping."""
@@ -236,6 +237,13 @@ class Resource:
         if not isinstance(value, dict):
             return {}
         return {key: "" if is_absent(one) else text_of(one) for key, one in value.items()}
+
+
+def _as_key(text: str) -> str:
+    """Give a key as kyaml sets one, without a type: `true` is none that can be printed."""
+    if text[:1] not in MAYBE_SPECIAL or (resolved(text).__class__ is str):
+        return text
+    return BareKey(text)
 
 
 def _set_untyped(fields: dict[str, Any], name: str, text: str) -> None:
