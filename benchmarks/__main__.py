@@ -172,7 +172,7 @@ def _rendering(measured: Rendering) -> Sequence[Goal]:
             )
     return [
         *goals,
-        Goal("time of 10,000 resources ÷ time of 1,000", measured.growth, 11.0),
+        Goal("CPU time of 10,000 resources ÷ that of 1,000", measured.growth, 11.0),
         Goal("a build of 1,000 resources adds, MiB", measured.mebibytes, 60.0),
     ]
 

@@ -77,6 +77,8 @@ class Overlay:
     def _put(self, patch: Any, one: Any, path: Path, old: Any) -> None:
         """Write a new value at a path, through elements of lists by their keys."""
         for at, step in enumerate(path[:-1]):
+            if not isinstance(patch, dict):  # a value that was put there before
+                return
             one = one[step]
             below = patch.setdefault(step, [] if isinstance(one, list) else {})
             if isinstance(below, list) is not isinstance(one, list):
@@ -90,7 +92,8 @@ class Overlay:
                 self._put(below[-1], element, path[at + 2 :], old)
                 return
             patch = below
-        patch[path[-1]] = self._changed(old)
+        if isinstance(patch, dict):
+            patch[path[-1]] = self._changed(old)
 
     def _changed(self, old: Any) -> Any:
         if self._may(0.15):
