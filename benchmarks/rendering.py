@@ -112,7 +112,7 @@ def _measure(name: str, folder: Path, warm: Callable[[Path], tuple[float, str]] 
 
 
 def _growth(small: Path, large: Path, runs: int) -> float:
-    """Compare CPU times, the two in turn: other processes take cores away from either, and a build waits for nothing."""
+    """Compare CPU times, the two in turn: other processes take cores from either, and a build waits for nothing."""
     ratios = []
     for _ in range(runs):
         few, many = Times(), Times()
