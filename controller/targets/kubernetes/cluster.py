@@ -33,6 +33,7 @@ from controller.targets.kubernetes.applying import Applier
 from controller.targets.kubernetes.cache import CONFIG_MAPS, Cache, Member
 from controller.targets.kubernetes.connection import Connection
 from controller.targets.kubernetes.credentials import LoginSource
+from controller.targets.kubernetes.diagnosing import Diagnoser
 from controller.targets.kubernetes.discovery import Discovery
 from controller.targets.kubernetes.handover import read_annotation
 from controller.targets.kubernetes.identity import Identity
@@ -86,6 +87,7 @@ class Cluster:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: dict[PlacementRef, dict[str, Digest]] = {}  # Jobs that ended, to be written down
         self._recording: set[PlacementRef] = set()  # whose are being written down
+        self._diagnoser = Diagnoser(self._connection, clock=clock, start=self._start, told=changed)
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._connection)
@@ -115,7 +117,7 @@ class Cluster:
             applied=inventory.revision,
             applied_digest=inventory.digest,
             objects=(
-                *(_live(one) for one in members if str(one.key) not in inventory.kept),
+                *(self._live(one) for one in members if str(one.key) not in inventory.kept),
                 *_finished_jobs(inventory, members),
             ),
             has_loose_ends=inventory.has_loose_ends(one.key for one in members),
@@ -138,6 +140,17 @@ class Cluster:
         await self._identity.verify(self._connection)
         await self._cache.ensure([CONFIG_MAPS])
         return tuple(sorted(one.placement for one in self._cache.parents()))
+
+    def _live(self, member: Member) -> LiveObject:
+        return LiveObject(
+            key=member.key,
+            uid=member.uid,
+            digest=member.digest,
+            health=member.health,
+            health_reason=self._diagnoser.reason(member),
+            released=read_annotation(member.released),
+            is_suspect=member.is_suspect,
+        )
 
     def _moved(self, placement: PlacementRef) -> None:
         self._changes.notify(placement)
@@ -195,18 +208,6 @@ def _with_jobs(jobs: dict[str, Digest]) -> Callable[[Inventory], Inventory]:
 def _has_ended(job: Member) -> bool:
     conditions = (job.live().get("status") or {}).get("conditions") or ()
     return any(one.get("type") in FINISHED and one.get("status") == "True" for one in conditions)
-
-
-def _live(member: Member) -> LiveObject:
-    return LiveObject(
-        key=member.key,
-        uid=member.uid,
-        digest=member.digest,
-        health=member.health,
-        health_reason=member.health_reason,
-        released=read_annotation(member.released),
-        is_suspect=member.is_suspect,
-    )
 
 
 def _finished_jobs(inventory: Inventory, members: Iterable[Member]) -> list[LiveObject]:

@@ -1,0 +1,123 @@
+"""Why a workload does not become healthy, in one line: from its pods, else from its events, read only then.
+
+A workload's own status says how many pods are missing, not why. One that is not healthy after some seconds has its pods
+listed, a few times and ever later; what they say stands behind the workload's own reason until it is healthy. Nobody is
+asked for one that is healthy, and who may not list pods is told less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from controller.model import ConvergeError, Health, PlacementRef
+from controller.runtime import Clock
+from controller.targets.kubernetes.connection import Connection, Request
+from controller.targets.kubernetes.health import health
+from controller.targets.kubernetes.members import Member
+
+WORKLOADS: Final = frozenset({"DaemonSet.apps", "Deployment.apps", "Job.batch", "ReplicaSet.apps", "StatefulSet.apps"})
+UNWELL: Final = frozenset({Health.PROGRESSING, Health.DEGRADED})
+LOOKS: Final = (10.0, 20.0, 60.0, 300.0)  # seconds before each look at one that goes on being unwell
+MOST: Final = ("limit", "50")  # pods or events of one workload
+
+
+class Diagnoser:
+    """Looks into the workloads of one cluster. `told` is called for a placement of which more is known."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        clock: Clock,
+        start: Callable[[Coroutine[None, None, None]], None],
+        told: Callable[[PlacementRef], None],
+        looks: Iterable[float] = LOOKS,
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._start = start
+        self._told = told
+        self._looks = tuple(looks)
+        self._why: dict[str, str] = {}  # by uid
+        self._looking: dict[str, Member] = {}  # by uid, as last seen
+
+    def reason(self, member: Member) -> str:
+        """Give a member's reason, with what is known behind it; has it looked into where it is unwell."""
+        if member.key.group_kind not in WORKLOADS:
+            return member.health_reason
+        if member.health not in UNWELL:
+            self._why.pop(member.uid, None)
+            self._looking.pop(member.uid, None)
+            return member.health_reason
+        if member.uid not in self._looking:
+            self._start(self._look(member.uid))
+        self._looking[member.uid] = member
+        why = self._why.get(member.uid, "")
+        return "; ".join(part for part in (member.health_reason, why) if part)
+
+    async def _look(self, uid: str) -> None:
+        for seconds in self._looks:
+            await self._clock.sleep(seconds)
+            member = self._looking.get(uid)
+            if member is None:
+                return  # it is well
+            try:
+                why = await diagnosed(self._connection, member.live())
+            except ConvergeError:
+                continue
+            if why != self._why.get(uid, "") and uid in self._looking:
+                self._why[uid] = why
+                self._told(member.placement)
+
+
+async def diagnosed(connection: Connection, live: Mapping[str, Any]) -> str:
+    """Say why a workload is unwell; "" where neither its pods nor its events tell."""
+    metadata = live["metadata"]
+    namespace = f"/api/v1/namespaces/{metadata['namespace']}"
+    selector = ",".join(f"{name}={value}" for name, value in _labels(live).items())
+    pods = await _items(connection, f"{namespace}/pods", ("labelSelector", selector)) if selector else []
+    why = reason_of_pods(pods)
+    if why:
+        return why
+    fields = f"involvedObject.uid={quote(metadata['uid'])},type=Warning"
+    return reason_of_events(await _items(connection, f"{namespace}/events", ("fieldSelector", fields)))
+
+
+def _labels(live: Mapping[str, Any]) -> Mapping[str, str]:
+    selector = (live.get("spec") or {}).get("selector") or {}
+    return selector.get("matchLabels") or {}
+
+
+async def _items(connection: Connection, path: str, selector: tuple[str, str]) -> list[dict[str, Any]]:
+    answer = await connection.send(Request("GET", path, (selector, MOST)))
+    if answer.status != 200:
+        return []
+    return list(orjson.loads(answer.body).get("items") or ())
+
+
+def reason_of_pods(pods: Iterable[Mapping[str, Any]]) -> str:
+    """Give the worst that pods of a workload say: what fails before what waits. Pure."""
+    waiting = ""
+    for pod in sorted(
+        pods, key=lambda one: str((one.get("metadata") or {}).get("creationTimestamp", "")), reverse=True
+    ):
+        state, why = health({"apiVersion": "v1", "kind": "Pod", **pod})
+        if state is Health.DEGRADED:
+            return f"pod {pod['metadata']['name']}: {why}"
+        conditions = (pod.get("status") or {}).get("conditions") or ()
+        unscheduled = any(one.get("type") == "PodScheduled" and one.get("status") == "False" for one in conditions)
+        if unscheduled and not waiting:
+            waiting = f"pod {pod['metadata']['name']} can't be scheduled: {why}"
+    return waiting
+
+
+def reason_of_events(events: Iterable[Mapping[str, Any]]) -> str:
+    """Give the newest warning about a workload: a quota, an admission, an account that is not there. Pure."""
+    newest = max(events, key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""), default=None)
+    if newest is None:
+        return ""
+    return f"{newest.get('reason', '')}: {' '.join(str(newest.get('message', '')).split())}"

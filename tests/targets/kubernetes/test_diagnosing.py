@@ -1,0 +1,86 @@
+"""Why a workload is unwell, from pods and events that are read only then."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from controller.runtime import SystemClock
+from controller.targets.kubernetes.diagnosing import Diagnoser, diagnosed, reason_of_events
+from tests.cluster.access import KubeAccess
+from tests.cluster.api import Api
+from tests.fixtures.waiting import eventually
+from tests.targets.kubernetes.observing import Observer, observing
+from tests.targets.kubernetes.placing import Body, deployment
+
+
+def unwell(namespace: str, image: str) -> Body:
+    return deployment("web", namespace, image=image)
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        ("fail.example/pull/web:1", "ImagePullBackOff: Back-off pulling image"),
+        ("fail.example/crash/web:1", "CrashLoopBackOff: container web ended with exit code 1"),
+    ],
+)
+async def test_a_pod_that_fails_says_why_in_one_line(access: KubeAccess, image: str, reason: str) -> None:
+    async with observing(access) as observer:
+        woken: list[object] = []
+        await observer.write_parent("Deployment.apps")
+        await observer.apply(unwell(access.namespace, image))
+        async with asyncio.TaskGroup() as tasks:
+            diagnoser = Diagnoser(
+                observer.connection, clock=SystemClock(), start=lambda work: tasks.create_task(work) and None,
+                told=woken.append, looks=(0.1,) * 100,
+            )  # fmt: skip
+
+            def told() -> bool:
+                member = observer.member("web")
+                return member is not None and reason in diagnoser.reason(member)
+
+            await eventually(told)
+            assert woken
+            diagnoser._looking.clear()
+
+
+async def until_told(observer: Observer, live: dict[str, Any], part: str) -> None:
+    async with asyncio.timeout(30):
+        while part not in await diagnosed(observer.connection, live):
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.cluster
+async def test_what_can_not_be_scheduled_is_told(cluster: KubeAccess) -> None:
+    body = unwell(cluster.namespace, "nginx:1")
+    body["spec"]["template"]["spec"]["nodeSelector"] = {"none": "such"}
+    async with observing(cluster) as observer, Api.connect(cluster) as api:
+        await until_told(observer, await api.create(body), "can't be scheduled: 0/1 nodes are available")
+
+
+@pytest.mark.cluster
+async def test_a_full_quota_is_told_by_events(cluster: KubeAccess) -> None:
+    quota: Body = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none", "namespace": cluster.namespace},
+        "spec": {"hard": {"pods": "0"}},
+    }
+    body = {**unwell(cluster.namespace, "nginx:1"), "kind": "StatefulSet"}
+    body["spec"] = {**body["spec"], "serviceName": "web"}
+    async with observing(cluster) as observer, Api.connect(cluster) as api:
+        await api.create(quota)
+        await api.until("v1", "ResourceQuota", "none", lambda one: one and one.get("status", {}).get("hard"))
+        await until_told(observer, await api.create(body), "exceeded quota")
+
+
+def test_the_newest_warning_counts() -> None:
+    events: list[dict[str, Any]] = [
+        {"reason": "Old", "message": "a", "lastTimestamp": "2026-01-01T00:00:00Z"},
+        {"reason": "New", "message": "b\n c", "eventTime": "2026-01-02T00:00:00Z"},
+    ]
+    assert reason_of_events(events) == "New: b c"
+    assert reason_of_events([]) == ""
