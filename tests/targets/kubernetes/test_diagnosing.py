@@ -49,7 +49,7 @@ async def test_a_pod_that_fails_says_why_in_one_line(access: KubeAccess, image: 
 
 async def until_told(observer: Observer, live: dict[str, Any], part: str) -> None:
     async with asyncio.timeout(30):
-        while part not in await diagnosed(observer.connection, live):
+        while part not in await diagnosed(observer.connection, live):  # noqa: ASYNC110 - pods set no event of ours
             await asyncio.sleep(0.05)
 
 
