@@ -11,6 +11,7 @@ from controller.config.moment import parse_moment
 from controller.config.node import Node
 from controller.config.refs import tree_path
 from controller.config.rules import DEFAULT_RECORDS, group_of
+from controller.config.selecting import targets_of
 from controller.model import (
     Adopt,
     Application,
@@ -165,13 +166,12 @@ def _ignored(node: Node) -> IgnoredDrift:
 def _application(
     environment: EnvironmentDraft, name: str, node: Node, sync: SyncPolicy, parameters: Mapping[str, Scalar]
 ) -> Application:
-    targets = node.texts("targets")
     return Application(
         name=ApplicationName(name),
         repository=RepositoryName(node.text("repository")),
         path=tree_path(node.text("path")),
         revision=node.text("revision"),
-        targets=tuple(map(TargetName, environment.targets if targets is None else targets)),
+        targets=tuple(map(TargetName, targets_of(environment, node))),
         rollback=_rollback(node.get("rollback")),
         namespace=node.text("namespace"),
         create_namespace=node.flag("createNamespace", default=False),

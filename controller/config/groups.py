@@ -10,6 +10,7 @@ from controller.config.draft import Draft, EnvironmentDraft
 from controller.config.globs import matches_any
 from controller.config.node import Node
 from controller.config.rules import applications, group_of
+from controller.config.selecting import targets_of
 from controller.model import ApplicationName, EnvironmentName, GroupRef, Problem
 
 
@@ -52,7 +53,7 @@ def _touched(environment: EnvironmentDraft, entry: Node) -> Mapping[str, list[tu
     """Give what an entry touches, as far as it shows before rendering, by the field of `may` that limits it."""
     targets = [(one.value, one) for one in entry.get("targets").elements() if isinstance(one.value, str)]
     if entry.get("targets").value is None:
-        targets = [(name, entry) for name in environment.targets]
+        targets = [(name, entry) for name in targets_of(environment, entry)]
     namespace = entry.text("namespace")
     return {
         "environments": [(environment.name, entry)],

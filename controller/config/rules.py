@@ -9,6 +9,7 @@ from controller.config.complaint import quoted, suggestion
 from controller.config.draft import Draft, EnvironmentDraft
 from controller.config.node import Node
 from controller.config.refs import check_tree_path, tree_path
+from controller.config.selecting import labels_of, targets_of
 from controller.model import (
     PLATFORM,
     ApplicationName,
@@ -64,17 +65,30 @@ def _known_targets(draft: Draft, _tree: Tree) -> Iterator[Problem]:
             yield entry.problem(
                 f"{environment.name} has no targets to run it on", "Add one under `spec.targets`.", of_key=True
             )
+        yield from _labelled_targets(environment, entry)
         for target in entry.get("targets").elements():
             if isinstance(target.value, str) and target.value not in known:
                 advice = suggestion(target.value, known, empty="Add it under `spec.targets`.")
                 yield target.problem(f"{environment.name} has no target {quoted(target.value)}", advice)
 
 
+def _labelled_targets(environment: EnvironmentDraft, entry: Node) -> Iterator[Problem]:
+    labels = entry.get("targetLabels")
+    if labels.value is None or not environment.targets:
+        return
+    if entry.get("targets").value is not None:
+        yield labels.problem("says targets, too", "Keep one of them.", of_key=True)
+    elif not targets_of(environment, entry):
+        said = (labels_of(one.get("labels")).items() for one in environment.targets.values())
+        found = sorted({f"{key}: {value}" for each in said for key, value in each})
+        known = f"There are: {', '.join(found)}." if found else "None of them has labels."
+        yield labels.problem(f"no target of {environment.name} has these labels", known)
+
+
 def _known_inputs(draft: Draft, _tree: Tree) -> Iterator[Problem]:
     """Hold `inputs` against the targets: a value comes from a terraform target on which the application runs."""
     for environment, _, entry in applications(draft):
-        targets = entry.texts("targets")
-        here = environment.targets if targets is None else targets
+        here = targets_of(environment, entry)
         for one in entry.get("inputs").elements():
             target = one.text("from").partition(".")[0]
             node = environment.targets.get(target)

@@ -223,3 +223,18 @@ def test_a_rollback_is_read_and_wants_full_commit_ids() -> None:
     assert shop.rollback == Rollback(to=CommitId(old), passed_over=CommitId(new))
     with pytest.raises(Invalid, match=r"rollback\.to"):
         read_platform(MemoryTree({**files, "environments/prod/shop.yaml": written.replace(b"a" * 40, b"abc")}))
+
+
+def test_an_application_runs_on_every_target_that_has_its_labels() -> None:
+    folder = Path(__file__).parent / "cases" / "platforms" / "labelled_targets"
+    text = (folder / "environments" / "dev.yaml").read_text()
+    kept = [line for line in text.splitlines() if not line.startswith(("    none:", "    both:"))]
+    files = {
+        "converge.yaml": (folder / "converge.yaml").read_bytes(),
+        "environments/dev.yaml": "\n".join(kept).encode(),
+    }
+    environment = read_platform(MemoryTree(files)).environments[EnvironmentName("dev")]
+    assert {name: one.targets for name, one in environment.applications.items()} == {
+        "nobody": ("hangzhou", "shanghai", "fra"),
+        "limited": ("hangzhou", "shanghai"),
+    }
