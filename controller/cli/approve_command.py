@@ -11,7 +11,7 @@ import click
 
 from controller.cli.committing import CommitOptions, carry_out, commit_options, group_of, identity, open_platform
 from controller.cli.options import PlatformOptions, platform_options, run_async
-from controller.model import Digest, GroupRef, OnPending, Plan, Stalled
+from controller.model import Digest, GroupRef, OnPending, Plan, Stalled, TerraformTarget
 
 if TYPE_CHECKING:
     from controller.engine import Planned
@@ -43,13 +43,15 @@ async def _approve(group: GroupRef, wanted: str, duration: str, options: Platfor
     platform = await open_platform(options)
     snapshot, open_target = await look_once(options)
     _, application = entry_of(snapshot.fleet.platform, group)
-    if application.sync.pending is not OnPending.APPROVE:
+    asks_always = application.sync.pending is OnPending.APPROVE
+    refs = snapshot.select([str(group)])
+    if not asks_always and not any(isinstance(snapshot.entry(ref).target, TerraformTarget) for ref in refs):
         raise Stalled(f"{group} needs no approval: its sync.pending is {application.sync.pending}")
     _check_key(group, options)
-    refs = snapshot.select([str(group)])
     planned = await plan_all(snapshot, refs, open_target, done=lambda _one: None)
     _show(planned)
-    plans = _chosen([one.plan for one in planned if one.plan is not None and one.plan.pending], wanted, group)
+    asking = [one.plan for one in planned if one.plan is not None and _asks(one.plan, asks_always=asks_always)]
+    plans = _chosen(asking, wanted, group)
     is_whole = all(one.plan is not None for one in planned)
     operation = Approve(
         group=group,
@@ -60,6 +62,11 @@ async def _approve(group: GroupRef, wanted: str, duration: str, options: Platfor
         current=frozenset(one.plan.hash for one in planned if one.plan is not None) if is_whole else None,
     )
     return await carry_out(operation, platform, options, commit)
+
+
+def _asks(plan: Plan, *, asks_always: bool) -> bool:
+    """Tell whether a plan waits for an approval: by policy, or since it destroys something for good."""
+    return bool(asks_always and plan.pending) or any(one.destroys for one in plan.objects)
 
 
 def _check_key(group: GroupRef, options: PlatformOptions) -> None:

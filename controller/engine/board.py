@@ -27,11 +27,15 @@ class Board:
         return self._reports.get(placement)
 
     def all(self) -> tuple[PlacementReport, ...]:
-        return tuple(self._reports[ref] for ref in sorted(self._reports))
+        return tuple(self._reports[ref] for ref in self._living())
+
+    def _living(self) -> list[PlacementRef]:
+        """Name what is there: one that is gone, while git still says `state: absent`, is no ground to stand on."""
+        return sorted(ref for ref, report in self._reports.items() if not report.retired)
 
     def by_group(self) -> Mapping[GroupRef, tuple[PlacementReport, ...]]:
         groups: dict[GroupRef, list[PlacementReport]] = {}
-        for ref in sorted(self._reports):
+        for ref in self._living():
             groups.setdefault(ref.group, []).append(self._reports[ref])
         return {group: tuple(reports) for group, reports in groups.items()}
 

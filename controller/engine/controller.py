@@ -320,7 +320,8 @@ class Controller:
         if fleet is None or report is None:
             return
         if report.retired:
-            self.board.forget(placement)
+            if placement not in fleet.entries:
+                self.board.forget(placement)
             if self._departures.retire(placement):
                 self._open_targets(fleet)
         self._propose(fleet, report)

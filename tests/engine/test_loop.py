@@ -361,3 +361,13 @@ async def converge(loop: Loop, *arguments: str) -> Completed:
         env=bare_environment({"PYTHONPATH": os.environ.get("PYTHONPATH", "")}),
         deadline_seconds=90,
     )
+
+
+async def test_an_absent_application_is_at_rest_when_it_is_gone(loop: Loop, live: Api) -> None:
+    await loop.host.create("shop", {"deploy/a.yaml": config_map("a", x="1")})
+    await loop.platform({"shop": {}})
+    async with loop.start() as controller:
+        await loop.synced("shop")
+        await loop.platform({"shop": {"state": "absent"}})
+        await loop.until(PlacementReconciled, lambda event: event.report.retired)
+        assert await controller.settled() == ()

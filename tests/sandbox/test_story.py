@@ -24,6 +24,7 @@ SCENES = (
     "emergency edit",
     "rolled back by one command",
     "waits for an approval",
+    "a cloud and a cluster",
     "proof of what ran",
     "The truth in git",
 )

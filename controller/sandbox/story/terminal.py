@@ -33,7 +33,7 @@ async def an_emergency_edit(stage: Stage, teller: Teller) -> None:
         await stage.controller.settled()
         teller.fact(f"the controller took it back: {await _replicas(stage, path)} replicas; the record knows it")
         mark = stage.audience.mark()
-        await _types(stage, teller, "accept", "dev/shop", "--reverted", "--why", "The load of Friday.")
+        await types(stage, teller, "accept", "dev/shop", "--reverted", "--why", "The load of Friday.")
         await _until(stage, "dev/shop@hangzhou", SyncStatus.SYNCED, mark)
         await stage.controller.settled()
         teller.fact(f"dev/shop runs {await _replicas(stage, path)} replicas, and its overlay says so")
@@ -48,12 +48,12 @@ async def a_bad_release(stage: Stage, teller: Teller) -> None:
         await _until(stage, "dev/shop@hangzhou", SyncStatus.SYNCED, mark, runs=bad)
         await stage.controller.settled()
         mark = stage.audience.mark()
-        await _types(stage, teller, "rollback", "dev/shop", "--why", "The banner is wrong.")
+        await types(stage, teller, "rollback", "dev/shop", "--why", "The banner is wrong.")
         report = await _until(stage, "dev/shop@hangzhou", SyncStatus.SYNCED, mark)
         commit = report.applied.application[:8] if report.applied else "nothing"
         teller.fact(f"dev/shop runs the application's commit {commit}")
         mark = stage.audience.mark()
-        await _types(stage, teller, "resume", "dev/shop")
+        await types(stage, teller, "resume", "dev/shop")
         await _until(stage, "dev/shop@hangzhou", SyncStatus.SYNCED, mark, runs=bad)
         await stage.controller.settled()
         teller.fact("dev/shop follows its branch again")
@@ -79,7 +79,7 @@ async def an_approval(stage: Stage, teller: Teller) -> None:
         waiting = await _until(stage, "prod/billing@hangzhou", SyncStatus.AWAITING_APPROVAL, mark)
         teller.fact(f"nothing was written: {waiting.reason}")
         mark = stage.audience.mark()
-        await _types(stage, teller, "approve", "prod/billing", "--why", "As planned.")
+        await types(stage, teller, "approve", "prod/billing", "--why", "As planned.")
         await _until(stage, "prod/billing@hangzhou", SyncStatus.SYNCED, mark)
         await stage.controller.settled()
         teller.fact("exactly that was applied; the approval is a commit")
@@ -88,14 +88,14 @@ async def an_approval(stage: Stage, teller: Teller) -> None:
 async def questions(stage: Stage, teller: Teller) -> None:
     with teller.step("Questions to the records, and proof of what ran"):
         columns = ("--show", "name,environment,images,replicas,health")
-        await _types(stage, teller, "query", "kind=Deployment", "application=shop,billing", *columns)
-        await _types(stage, teller, "query", "relatedBy:uses Deployment/web", "environment=prod")
-        await _types(stage, teller, "history", "dev/shop", "--limit", "3", "--no-fields")
-        await _types(stage, teller, "verify", "prod")
+        await types(stage, teller, "query", "kind=Deployment", "application=shop,billing", *columns)
+        await types(stage, teller, "query", "relatedBy:uses Deployment/web", "environment=prod")
+        await types(stage, teller, "history", "dev/shop", "--limit", "3", "--no-fields")
+        await types(stage, teller, "verify", "prod")
         teller.fact("every version that ran in prod renders, from its commits, to what was recorded of it")
 
 
-async def _types(stage: Stage, teller: Teller, *arguments: str) -> None:
+async def types(stage: Stage, teller: Teller, *arguments: str) -> None:
     """Run a command as a person does, and show what it prints. Raises Stalled where it fails."""
     teller.person(" ".join(("converge", *(f"'{one}'" if " " in one or "<" in one else one for one in arguments))))
     folder = stage.directory / "alice"

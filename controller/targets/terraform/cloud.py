@@ -263,7 +263,7 @@ class Cloud:
     ) -> tuple[Plan, Mapping[Digest, _Way]]:
         placement = desired.placement
         main = await placed.workspace.plan(piece, stamp_of(piece, placement, self._installation))
-        objects = self._objects(main, placed.key)
+        objects = self._objects(main, placed.key, pulled)
         correction: Plan | None = None
         ways: dict[Digest, _Way] = {}
         if any(one.is_drifted for one in objects) and any(one.is_pending for one in objects):
@@ -293,7 +293,7 @@ class Cloud:
         if stamp is None or applied is None:
             return None
         saved = await placed.workspace.plan(applied, stamp)
-        objects = self._objects(saved, placed.key)
+        objects = self._objects(saved, placed.key, pulled)
         if not any(one.is_drifted for one in objects) or any(one.is_pending for one in objects):
             return None
         plan = plan_of(
@@ -315,7 +315,7 @@ class Cloud:
         saved: Saved | None = None
         if not pulled.is_empty:
             saved = await placed.workspace.plan(piece, None, is_destroy=True)
-            objects = tuple(one for one in self._objects(saved, placed.key) if one.key != placed.key)
+            objects = tuple(one for one in self._objects(saved, placed.key, None) if one.key != placed.key)
             owner = ObjectPlan(key=placed.key, action=Action.DELETE, destroys="the workspace ends")
             objects = (owner, *objects)
         circumstances = (
@@ -326,12 +326,26 @@ class Cloud:
         plan = plan_of(objects, circumstances, revision=desired.revision, desired=desired.digest, key=self._plan_key)
         return plan, {plan.hash: _Way(plan, saved)} if saved is not None else {}
 
-    def _objects(self, saved: Saved, owner: ObjectKey) -> tuple[ObjectPlan, ...]:
+    def _objects(self, saved: Saved, owner: ObjectKey, pulled: Pulled | None) -> tuple[ObjectPlan, ...]:
         today = self._clock.now().date()
-        objects = objects_of(saved.document, owner, self._plan_key, self._spec.ignore, today=today)
+        objects = objects_of(
+            saved.document,
+            owner,
+            self._plan_key,
+            self._spec.ignore,
+            today=today,
+            is_unmoved=pulled is not None and self._is_unmoved(saved, pulled.stamp),
+        )
         if self._spec.on_destroy is OnDestroy.AUTO:
             return tuple(replace(one, destroys="") for one in objects)
         return objects
+
+    def _is_unmoved(self, saved: Saved, stamp: Stamp | None) -> bool:
+        """Tell whether a plan was made from the very inputs of the last apply: then nothing on our side moved."""
+        if stamp is None:
+            return False
+        made_by = (str(self._program), dict(saved.ready.providers))
+        return saved.ready.piece.desired == stamp.desired and (stamp.tool, stamp.providers) == made_by
 
     def _circumstances(self, placement: PlacementRef, saved: Saved, pulled: Pulled) -> Circumstances:
         piece = saved.ready.piece

@@ -52,7 +52,7 @@ class Folders:
         """Find states that a run could not store: terraform leaves them where it ran."""
         return tuple(sorted((self.root / "trees").rglob(ERRORED)))
 
-    def lay_out(self, piece: Workpiece, backend: Mapping[str, Any] | None, stamp: Mapping[str, Any] | None) -> Path:
+    def lay_out(self, piece: Workpiece, backend: Mapping[str, Any] | None) -> Path:
         """Write a workspace's files, unless they are there; give its root module's folder."""
         digest = piece.digest.partition(":")[2][:20]
         tree = self.root / "trees" / digest
@@ -68,8 +68,12 @@ class Folders:
             (tree / ".whole").touch()
             self._sweep(tree)
         _put(folder / _BACKEND, backend)
-        _put(folder / _STAMP, stamp)
         return folder
+
+    @staticmethod
+    def put_stamp(folder: Path, stamp: Mapping[str, Any] | None) -> None:
+        """Have the next apply write a stamp into the state; None: have it write none."""
+        _put(folder / _STAMP, stamp)
 
     def _sweep(self, newest: Path) -> None:
         """Keep the last few trees; one that holds a state which was not stored stays."""

@@ -95,9 +95,19 @@ def read_document(data: bytes) -> Document:
 
 
 def objects_of(
-    document: Document, owner: ObjectKey, key: Secret, ignored: Iterable[IgnoredDrift], *, today: date
+    document: Document,
+    owner: ObjectKey,
+    key: Secret,
+    ignored: Iterable[IgnoredDrift],
+    *,
+    today: date,
+    is_unmoved: bool = False,
 ) -> tuple[ObjectPlan, ...]:
-    """Say per resource what a plan would do, and of the workspace itself which outputs it changes."""
+    """Say per resource what a plan would do, and of the workspace itself which outputs it changes.
+
+    `is_unmoved`: the plan was made at what was applied last, by the same programs. Whatever it would do then is an
+    answer to what others did, also where they did it to the state itself.
+    """
     drifts = {one.address: one.change for one in document.resource_drift if one.mode == "managed"}
     found = [
         _object(one, drifts.get(one.address) or drifts.get(one.previous_address), key)
@@ -105,6 +115,9 @@ def objects_of(
         if one.mode == "managed" and not one.deposed
     ]
     workspace = _workspace(document, owner, key)
+    if is_unmoved:
+        found = [_of_others(one) for one in found]
+        workspace = _of_others(workspace)
     kept = [_without_ignored(one, ignored, today) for one in found]
     if all(one.action is Action.NOTHING for one in (workspace, *kept)):
         found = kept  # whatever else is applied takes ignored drift back too, so that it is shown then
@@ -127,6 +140,15 @@ def _object(resource: _Resource, drift: Change | None, key: Secret) -> ObjectPla
         uid=str(value_at(change.before, ("id",)) or "") if isinstance(change.before, dict) else "",
         destroys=f"{resource.address} is {_END[action]}" if action in _END else "",
     )
+
+
+def _of_others(one: ObjectPlan) -> ObjectPlan:
+    changes: list[FieldChange] = []
+    for change in one.changes:
+        found = replace(change, cause=Cause.DRIFT)
+        if found not in changes:
+            changes.append(found)
+    return replace(one, cause=Cause.DRIFT, changes=tuple(changes))
 
 
 _END: Final = {Action.DELETE: "destroyed", Action.REPLACE: "replaced: destroyed and made anew"}

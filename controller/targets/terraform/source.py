@@ -90,10 +90,15 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str
     inputs: str
     sources: str = ""  # the Manifest's body, packed; "" where it is too large
+    tool: str = ""
+    providers: dict[str, str] = {}
 
     @property
     def revision(self) -> Revision:
         return Revision(CommitId(self.application), CommitId(self.platform))
+
+    def made_by(self, tool: str, providers: Mapping[str, str]) -> Stamp:
+        return msgspec.structs.replace(self, tool=tool, providers=dict(providers))
 
     def workpiece(self, key: ObjectKey) -> Workpiece | None:
         """Give what was applied last, None where the state does not hold it."""

@@ -86,8 +86,7 @@ class Workspace:
     async def prepare(self, piece: Workpiece, stamp: Stamp | None = None) -> Ready:
         """Lay out a workspace and initialise it, where that is not done yet. Raises ConvergeErrors."""
         self._refuse_lost_states(piece.source)
-        written = stamp_file(stamp, piece) if stamp else None
-        folder = self._folders.lay_out(piece, self._backend, written)
+        folder = self._folders.lay_out(piece, self._backend)
         key = init_key(piece.source, self._backend, str(self._program))
         data = self._folders.data(key)
         lock = self._folders.locks.get(key)
@@ -96,7 +95,10 @@ class Workspace:
             self._folders.locks[key] = lock
         elif not (folder / LOCK_FILE).exists() and lock:
             (folder / LOCK_FILE).write_bytes(lock)
-        return Ready(folder, data, piece, providers_of(lock))
+        providers = providers_of(lock)
+        made = stamp.made_by(str(self._program), providers) if stamp else None
+        self._folders.put_stamp(folder, stamp_file(made, piece) if made else None)
+        return Ready(folder, data, piece, providers)
 
     def _refuse_lost_states(self, source: Source) -> None:
         if self._backend is None and source.backend in ("", "local"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,26 @@ async def test_the_state_of_another_placement_is_not_touched(fake_cloud: FakeClo
     async with open_place(fake_cloud, tmp_path, backend=shared) as place:
         with pytest.raises(Stalled, match="belongs to prod/other@cloud"):
             await place.observe(desired)
+
+
+DATA = """
+resource "terraform_data" "web" {
+  input = { size = 10 }
+}
+"""
+
+
+async def test_an_edit_of_the_state_itself_is_drift(fake_cloud: FakeCloud, tmp_path: Path) -> None:
+    desired = render({"infra/main.tf": DATA.encode()})
+    async with open_place(fake_cloud, tmp_path) as place:
+        await place.converge(desired)
+    file = fake_cloud.states / "prod-shop.tfstate"
+    state = json.loads(file.read_text())
+    for name in ("input", "output"):
+        state["resources"][0]["instances"][0]["attributes"][name]["value"]["size"] = 80
+    file.write_text(json.dumps({**state, "serial": state["serial"] + 1}))
+    async with open_place(fake_cloud, tmp_path) as place:
+        await place.observe(desired)
+        plan = await place.plan(desired)
+        assert FieldChange(("input", "size"), 80, 10, Cause.DRIFT) in of(plan, "terraform_data.web").changes
+        assert (plan.pending, plan.drifted) == (0, 1)
