@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.model import MemoryTree, Stalled
+from controller.model import Invalid, MemoryTree, Stalled
 from controller.render import build
 from tests.fuzz.spoiling import spoilt
 
@@ -110,3 +110,31 @@ def test_a_label_whose_key_reads_as_no_text_is_refused_once_labels_are_set(key: 
     }
     with pytest.raises(Stalled, match="not a string"):
         build(MemoryTree({name: text.encode() for name, text in files.items()}), "")
+
+
+REFUSED = [
+    ("resources:\n- a.yaml\n- nowhere.yaml\n", 3, "nowhere.yaml"),
+    ("resources: [a.yaml]\ncomponents:\n- ../none\n", 3, "../none"),
+    ("resources: [a.yaml]\nimages:\n- {name: '['}\n", 3, ""),
+    ("resources: [a.yaml]\nreplicas:\n- {name: a, count: 1}\n- {name: none, count: 1}\n", 3, ""),
+    ("resources: [a.yaml]\npatches:\n- {target: {name: a}, patch: '- {op: remove, path: /spec}'}\n", 3, "/spec"),
+    (
+        "resources: [a.yaml]\npatches:\n- {target: {name: a}, patch: '- {op: add, path: /x}'}\n- path: none.yaml\n",
+        4,
+        "none",
+    ),
+    ("resources: [a.yaml]\nconfigMapGenerator:\n- name: x\n- name: z\n  files: [none.txt]\n", 4, "none.txt"),
+    ("resources: [a.yaml]\nconfigMapGenerator:\n- name: x\n- name: y\n", 4, "a boolean, where text"),
+    ("resources: [a.yaml]\nnonsense: 1\n", 2, "nonsense"),
+    ("resources: [a.yaml]\nreplacements:\n- {source: {kind: X, name: z}, targets: [{select: {kind: Z}}]}\n", 3, "X"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "word"), REFUSED)
+def test_a_refusal_names_the_line_of_the_entry(text: str, line: int, word: str) -> None:
+    files = {"top/kustomization.yaml": text, "top/a.yaml": CONFIG}
+    with pytest.raises(Invalid) as caught:
+        build(MemoryTree({name: one.encode() for name, one in files.items()}), "top")
+    (problem,) = caught.value.problems
+    assert (problem.where.path, problem.where.line) == ("top/kustomization.yaml", line)
+    assert word in problem.what

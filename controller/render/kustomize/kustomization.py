@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from controller.model import EntryKind, Invalid, Position, Problem, Stalled
+from controller.documents import Dialect, read_with_positions
+from controller.model import EntryKind, Invalid, Position, Problem, Stalled, parse_path
 from controller.render.kustomize.decoding import decode
 from controller.render.kustomize.fields import KUSTOMIZATION
 from controller.render.kustomize.loading import Loader
@@ -40,14 +41,26 @@ def load_kustomization(loader: Loader) -> Kustomization:
     if len(found) > 1:
         raise Stalled(f"{loader.root or '.'}: several kustomization files ({', '.join(found)}). Keep one.")
     place = loader.place(found[0])
-    value = loader.config(loader.tree.read(place), place)
+    data = loader.tree.read(place)
+    value = loader.config(data, place)
     try:
         fields = _checked(value)
     except Invalid:
         raise
     except Stalled as error:
-        raise Invalid([Problem(Position(place), str(error))]) from error
+        raise Invalid([Problem(_place_of(str(error), data, place), str(error))]) from error
     return Kustomization(fields, place, found[0])
+
+
+def _place_of(text: str, data: bytes, place: str) -> Position:
+    """Find the field that an error's text begins with, as far as it leads into the file."""
+    try:
+        field = parse_path(text.partition(":")[0])
+        positions = read_with_positions(data, path=place, dialect=Dialect.KUSTOMIZE)
+    except (Invalid, ValueError):
+        return Position(place)
+    is_there = bool(positions.roots) and positions.has(0, field[:1])
+    return positions.position(0, field) if is_there else Position(place)
 
 
 def entry_line(data: bytes, field: str, at: int) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from controller.documents import Dialect, locate
-from controller.model import FieldPath, Invalid, Position, Problem, Stalled
+from controller.documents import Dialect, read_with_positions
+from controller.model import Element, FieldPath, Invalid, Position, Problem, Stalled
 from controller.model import Origin as Source
 from controller.render.kustomize.configuration import (
     EMPTY,
@@ -40,6 +41,7 @@ from controller.render.kustomize.resources import Idle, Resources, needs_hash
 from controller.render.kustomize.variables import Variables, add_variables, note_variables, resolve_variables
 from controller.render.merge_keys import MergeTable
 
+Step = tuple[str, FieldPath, Callable[[], Sequence[str] | None]]  # what it is called, where it is written, the work
 LOCAL_CONFIG = "config.kubernetes.io/local-config"
 _VALIDATED_BY = "validated-by"
 
@@ -89,35 +91,35 @@ class Target:
             into.configuration = into.configuration.merged(self._configuration())
         self._generate(into)
         for path in self._fields["components"]:
-            self._add_directory(into, path, is_component=True)
-        for kind, transform in self._transforms(into):
-            with self._errors():
-                transform()
+            self._add_directory(into, path, ("components", _entry(path)), is_component=True)
+        for kind, field_path, transform in self._transforms(into):
+            with self._errors(field_path):
+                self._warn(field_path, transform() or ())
             into.items.drop_empty()
             if kind and self._build.records_origins:
                 add_transformation(into.items, self._origin.configured(self._kustomization.name, kind))
-        self._run_plugins(into, self._fields["transformers"])
+        self._run_plugins(into)
         self._validate(into)
         with self._errors():
             note_variables(into.items, self._fields["vars"])
             add_variables(into.variables, self._fields["vars"])
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Name this kustomization's file in what goes wrong without a place of its own."""
+    def _errors(self, field_path: FieldPath = ()) -> Iterator[None]:
+        """Name this kustomization's file, and the line of the entry, in what goes wrong without a place of its own."""
         try:
             yield
         except Invalid:
             raise
         except Stalled as error:
-            raise Invalid([Problem(Position(self._place), str(error))]) from error
+            raise Invalid([Problem(self._position(field_path), str(error))]) from error
 
-    def _add_resources(self, into: Accumulated, paths: list[str]) -> None:
+    def _add_resources(self, into: Accumulated, paths: list[str], name: str = "resources") -> None:
         for path in paths:
             if not self._loader.is_file(path):
-                self._add_directory(into, path, is_component=False)
+                self._add_directory(into, path, (name, _entry(path)), is_component=False)
                 continue
-            with self._errors():
+            with self._errors((name, _entry(path))):
                 found = self._loader.resources(path)
                 if self._build.records_origins:
                     note_origin(found, self._origin.below(path))
@@ -126,8 +128,8 @@ class Target:
                 if any((one.api_version, one.kind) not in known for one in found):
                     self._build.has_unknown_kinds = True
 
-    def _add_directory(self, into: Accumulated, path: str, *, is_component: bool) -> None:
-        with self._errors():
+    def _add_directory(self, into: Accumulated, path: str, field_path: FieldPath, *, is_component: bool) -> None:
+        with self._errors(field_path):
             loader = self._loader.below(path)
             add_directory(self._build, into, loader, self._origin.below(path), is_component=is_component)
 
@@ -145,13 +147,13 @@ class Target:
     def _generate(self, into: Accumulated) -> None:
         for field_name, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
             for at, args in enumerate(self._fields[field_name]):
-                with self._errors():
+                with self._errors((field_name, at)):
                     options = merge_options(args["options"], self._fields["generatorOptions"])
                     made = generate(self._loader, kind, args, options, self._source(field_name, at))
                     if self._build.records_origins:
                         set_origin([made], self._origin.configured(self._kustomization.name, f"{kind}Generator"))
                     into.items.absorb([made])
-        for config in self._plugin_configs(self._fields["generators"]):
+        for config in self._plugin_configs("generators"):
             with self._errors():
                 made = load_generator(self._loader, config)
                 if self._build.records_origins:
@@ -165,11 +167,11 @@ class Target:
         line = entry_line(data, field_name, at) or self._position((field_name, at)).line or 1
         return Source(tree.repository, self._place, line, tree.commit)
 
-    def _plugin_configs(self, entries: list[str]) -> Resources:
+    def _plugin_configs(self, name: str) -> Resources:
         """Read the configurations of plug-ins: as text, from files, or from kustomizations that make them."""
         found = Accumulated()
         paths = []
-        for entry in entries:
+        for entry in self._fields[name]:
             try:
                 inline = self._loader.parse_inline(entry, self._place)
             except Stalled:
@@ -178,102 +180,72 @@ class Target:
             if self._build.records_origins:
                 set_origin(inline, self._origin.below(self._kustomization.name))
             found.items.extend(inline)
-        self._add_resources(found, paths)
+        self._add_resources(found, paths, name)
         return found.items
 
-    def _transforms(self, into: Accumulated) -> Iterator[tuple[str, Callable[[], None]]]:
+    def _transforms(self, into: Accumulated) -> Iterator[Step]:
         """Give the transforms of the kustomization's own fields, in kustomize's order."""
         fields, items, configuration = self._fields, into.items, into.configuration
         yield from self._patches(items)
         if fields["namespace"]:
-            yield (
-                "NamespaceTransformer",
-                lambda: set_namespace(items, fields["namespace"], configuration.of("namespace")),
-            )
+            specs = configuration.of("namespace")
+            yield "NamespaceTransformer", ("namespace",), partial(set_namespace, items, fields["namespace"], specs)
         if fields["namePrefix"]:
-            yield "PrefixTransformer", lambda: add_prefix(items, fields["namePrefix"], configuration.of("namePrefix"))
-            yield "", items.ids_changed
+            specs = configuration.of("namePrefix")
+            yield "PrefixTransformer", ("namePrefix",), partial(add_prefix, items, fields["namePrefix"], specs)
+            yield "", (), items.ids_changed
         if fields["nameSuffix"]:
-            yield "SuffixTransformer", lambda: add_suffix(items, fields["nameSuffix"], configuration.of("nameSuffix"))
-            yield "", items.ids_changed
+            specs = configuration.of("nameSuffix")
+            yield "SuffixTransformer", ("nameSuffix",), partial(add_suffix, items, fields["nameSuffix"], specs)
+            yield "", (), items.ids_changed
         yield from self._metadata(items, configuration)
         for at, config in enumerate(fields["patchesJson6902"]):
-            yield (
-                "PatchJson6902Transformer",
-                lambda at=at, config=config: self._warn(  # type: ignore[misc]
-                    ("patchesJson6902", at), apply_json6902(items, self._loader, config, self._place)
-                ),
-            )
-        for replica in fields["replicas"]:
-            yield (
-                "ReplicaCountTransformer",
-                lambda replica=replica: set_replicas(  # type: ignore[misc]
-                    items, replica, configuration.of("replicas")
-                ),
-            )
+            work = partial(apply_json6902, items, self._loader, config, self._place)
+            yield "PatchJson6902Transformer", ("patchesJson6902", at), work
+        for at, replica in enumerate(fields["replicas"]):
+            specs = configuration.of("replicas")
+            yield "ReplicaCountTransformer", ("replicas", at), partial(set_replicas, items, replica, specs)
         for at, image in enumerate(fields["images"]):
-            yield (
-                "ImageTagTransformer",
-                lambda at=at, image=image: self._warn(  # type: ignore[misc]
-                    ("images", at), set_image(items, image, configuration.of("images"))
-                ),
-            )
+            yield "ImageTagTransformer", ("images", at), partial(set_image, items, image, configuration.of("images"))
         if fields["replacements"]:
-            yield (
-                "ReplacementTransformer",
-                lambda: self._warn(
-                    ("replacements",), replace(items, load_replacements(self._loader, fields["replacements"]))
-                ),
-            )
+            yield "ReplacementTransformer", ("replacements",), partial(self._replace, items)
 
-    def _patches(self, items: Resources) -> Iterator[tuple[str, Callable[[], None]]]:
+    def _replace(self, items: Resources) -> list[str]:
+        return replace(items, load_replacements(self._loader, self._fields["replacements"]))
+
+    def _patches(self, items: Resources) -> Iterator[Step]:
         table = self._build.table
-        if self._fields["patchesStrategicMerge"] or self._fields["patches"]:
+        entries, patches = self._fields["patchesStrategicMerge"], []
+        if entries or self._fields["patches"]:
             self._build.has_merged = True
-        if self._fields["patchesStrategicMerge"]:
-            with self._errors():
-                named = [
-                    one
-                    for entry in self._fields["patchesStrategicMerge"]
-                    for one in named_patches(self._loader, entry, self._place)
-                ]
+        if entries:
+            with self._errors(("patchesStrategicMerge",)):
+                named = [one for entry in entries for one in named_patches(self._loader, entry, self._place)]
                 if not named:
                     raise Stalled("patchesStrategicMerge: the patch is empty")
             yield (
                 "PatchStrategicMergeTransformer",
-                lambda: self._warn(("patchesStrategicMerge",), apply_named(items, named, table)),
+                ("patchesStrategicMerge",),
+                partial(apply_named, items, named, table),
             )
-        with self._errors():
-            patches = [load_patch(self._loader, config, self._place) for config in self._fields["patches"]]
+        for at, config in enumerate(self._fields["patches"]):
+            with self._errors(("patches", at)):
+                patches.append(load_patch(self._loader, config, self._place))
         for at, patch in enumerate(patches):
-            yield (
-                "PatchTransformer",
-                lambda at=at, patch=patch: self._warn(  # type: ignore[misc]
-                    ("patches", at), apply_patch(items, patch, table)
-                ),
-            )
+            yield "PatchTransformer", ("patches", at), partial(apply_patch, items, patch, table)
 
-    def _metadata(self, items: Resources, configuration: Configuration) -> Iterator[tuple[str, Callable[[], None]]]:
+    def _metadata(self, items: Resources, configuration: Configuration) -> Iterator[Step]:
         fields = self._fields
-        for label in fields["labels"]:
-            with self._errors():
+        for at, label in enumerate(fields["labels"]):
+            with self._errors(("labels", at)):
                 specs = label_specs(label, configuration)
-            yield (
-                "LabelTransformer",
-                lambda label=label, specs=specs: set_texts(  # type: ignore[misc]
-                    items, label["pairs"], specs
-                ),
-            )
-        if fields["labels"] or fields["commonLabels"]:
-            yield "LabelTransformer", lambda: set_texts(items, fields["commonLabels"], configuration.of("commonLabels"))
-        if fields["commonAnnotations"]:
-            yield (
-                "AnnotationsTransformer",
-                lambda: set_texts(items, fields["commonAnnotations"], configuration.of("commonAnnotations")),
-            )
+            yield "LabelTransformer", ("labels", at), partial(set_texts, items, label["pairs"], specs)
+        for name, kind in (("commonLabels", "LabelTransformer"), ("commonAnnotations", "AnnotationsTransformer")):
+            if fields[name] or (name == "commonLabels" and fields["labels"]):
+                yield kind, (name,), partial(set_texts, items, fields[name], configuration.of(name))
 
-    def _run_plugins(self, into: Accumulated, entries: list[str]) -> None:
-        configs = list(self._plugin_configs(entries))
+    def _run_plugins(self, into: Accumulated) -> None:
+        configs = list(self._plugin_configs("transformers"))
         with self._errors():
             transforms = [load_transformer(self._loader, one, self._build.table, self._place) for one in configs]
         for one, transform in zip(configs, transforms, strict=True):
@@ -286,7 +258,7 @@ class Target:
 
     def _validate(self, into: Accumulated) -> None:
         """Run validators: transformers that may change nothing but a label that says so."""
-        for one in self._plugin_configs(self._fields["validators"]):
+        for one in self._plugin_configs("validators"):
             with self._errors():
                 transform = load_transformer(self._loader, one, self._build.table, self._place)
                 before = [to_json(each.value) for each in into.items]
@@ -295,13 +267,18 @@ class Target:
                 if before != after:
                     raise Stalled(f"validators: {one.kind} {one.name} changed resources, which a validator may not")
 
-    def _position(self, field: FieldPath) -> Position:
+    def _position(self, field_path: FieldPath) -> Position:
         """Find an entry in this kustomization's file by reading it again."""
-        data = self._loader.tree.read(self._place)
+        here = Position(self._place)
+        if not field_path:
+            return here
         try:
-            return locate(data, path=self._place, index=0, field=field, dialect=Dialect.KUSTOMIZE)
+            data = self._loader.tree.read(self._place)
+            positions = read_with_positions(data, path=self._place, dialect=Dialect.KUSTOMIZE)
         except Invalid:  # a file that only the lenient reader takes
-            return Position(self._place)
+            return here
+        is_there = bool(positions.roots) and positions.has(0, field_path)
+        return positions.position(0, field_path) if is_there else here
 
     def _warn(self, field: FieldPath, texts: Sequence[str]) -> None:
         """Tell of what kustomize does in silence, with the place of the entry that does it."""
@@ -310,6 +287,11 @@ class Target:
             self._build.warnings.append(Problem(where, text))
             if isinstance(text, Idle):
                 self._build.idle.add(self._build.warnings[-1])
+
+
+def _entry(text: str) -> Element:
+    """Name an element of a list of plain values by what it is."""
+    return Element((("", text),))
 
 
 def _without_mark(one: Resource) -> object:
