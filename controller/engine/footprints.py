@@ -13,19 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controller import __version__
 from controller.documents import canonical, decode
 from controller.model import ConvergeError, Digest, JsonValue, RepositoryName, Tree
 from controller.render import RENDERER_VERSION, Read
 
-
-def _format() -> str:
-    """Say what wrote a file: what another version wrote is not read, since that may render from other files."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  only commands that look once ask
-
-    try:
-        return f"1 {RENDERER_VERSION} {version('converge-gitops')}"
-    except PackageNotFoundError:  # run from its source
-        return f"1 {RENDERER_VERSION}"
+FORMAT = f"1 {RENDERER_VERSION} {__version__}"  # another one is not read: it may come of other files
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,7 @@ class Footprints:
         if not self._is_changed:
             return
         content: dict[str, Any] = {
-            "format": _format(),
+            "format": FORMAT,
             "placements": {
                 name: [one.shape, _listed(one.reads), _listed(one.cover)] for name, one in self._known.items()
             },
@@ -118,7 +111,7 @@ def _load(path: Path) -> dict[str, Footprint]:
     """Read what was saved. What can't be read, in part or whole, is as if it had never been there."""
     try:
         content: Any = decode(path.read_bytes())
-        if content["format"] != _format():
+        if content["format"] != FORMAT:
             return {}
         return {name: _footprint(*one) for name, one in content["placements"].items()}
     except (OSError, ConvergeError, ValueError, KeyError, TypeError, AttributeError):

@@ -106,6 +106,11 @@ class RenderPool:
             self._end(worker)
         worker = await _start()
         self._busy.add(worker)
+        if self._is_closed:  # while it started
+            self._end(worker)
+            await worker.process.wait()
+            worker.transport.close()
+            raise Transient("the controller is stopping")
         return worker
 
     def _give_back(self, worker: _Worker) -> None:

@@ -123,6 +123,7 @@ async def test_workers_are_started_only_where_there_is_enough_to_render(
             for one in await asyncio.gather(*wanted, return_exceptions=True)
         ]
 
+    monkeypatch.setattr(rendering, "WORTH_SECONDS", float("inf"))
     alone = Renderer(pool=pool)
     expected = await everything(alone)
     assert pool.workers == 0
