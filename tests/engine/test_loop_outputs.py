@@ -12,7 +12,7 @@ from tests.cluster.api import Api
 from tests.fixtures.loop import Loop, config_map, dump
 from tests.fixtures.terraform import FakeCloud
 
-pytestmark = [pytest.mark.terraform, pytest.mark.slow]
+pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
 
 MODULE = """
 resource "fake_thing" "web" {

@@ -16,7 +16,7 @@ from tests.fixtures.loop import Loop, dump
 from tests.fixtures.terraform import FakeCloud
 from tests.fixtures.waiting import eventually
 
-pytestmark = [pytest.mark.terraform, pytest.mark.slow]
+pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture

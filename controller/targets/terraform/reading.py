@@ -117,7 +117,9 @@ def objects_of(
     workspace = _workspace(document, owner, key)
     if is_unmoved:
         found = [_of_others(one) for one in found]
-        workspace = _of_others(workspace)
+        is_caused = any(one.action is not Action.NOTHING for one in found)
+        # Outputs that move with their resources are no edit of their own.
+        workspace = ObjectPlan(key=owner, action=Action.NOTHING) if is_caused else _of_others(workspace)
     kept = [_without_ignored(one, ignored, today) for one in found]
     if all(one.action is Action.NOTHING for one in (workspace, *kept)):
         found = kept  # whatever else is applied takes ignored drift back too, so that it is shown then

@@ -23,7 +23,7 @@ from controller.model import (
 from tests.fixtures.terraform import FakeCloud
 from tests.targets.terraform.placing import nothing, open_place, render
 
-pytestmark = [pytest.mark.terraform, pytest.mark.slow]
+pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
 
 WEB = """
 resource "fake_thing" "web" {

@@ -24,7 +24,7 @@ from tests.fixtures.terraform import FakeCloud
 from tests.fixtures.waiting import eventually
 from tests.targets.terraform.placing import REF, open_place, render
 
-pytestmark = [pytest.mark.terraform, pytest.mark.slow]
+pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
 
 WEB = 'resource "fake_thing" "web" {\n  name = "web"\n  body = "one"\n}\n'
 
@@ -55,8 +55,9 @@ def work_of(directory: Path) -> Path:
 
 
 async def test_a_lock_that_a_killed_run_left_is_broken_and_its_work_is_done(
-    fake_cloud: FakeCloud, tmp_path: Path
+    fake_cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("controller.targets.terraform.workspace.LOCK_SECONDS", 1)
     desired = render({"infra/main.tf": fake_cloud.module(WEB)})
     hold = fake_cloud.mark("web", "hold")
     async with object_store() as store, open_place(fake_cloud, tmp_path, backend=store.backend) as place:
