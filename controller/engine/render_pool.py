@@ -93,7 +93,7 @@ class RenderPool:
         self._ended.clear()
 
     async def _take(self) -> _Worker:
-        if self._is_closed:
+        if self._has_closed():
             raise Transient("the controller is stopping")
         if self._rest is not None:
             self._rest.cancel()
@@ -106,12 +106,16 @@ class RenderPool:
             self._end(worker)
         worker = await _start()
         self._busy.add(worker)
-        if self._is_closed:  # while it started
-            self._end(worker)
-            await worker.process.wait()
-            worker.transport.close()
-            raise Transient("the controller is stopping")
-        return worker
+        if not self._has_closed():
+            return worker
+        self._end(worker)
+        await worker.process.wait()
+        worker.transport.close()
+        raise Transient("the controller is stopping")
+
+    def _has_closed(self) -> bool:
+        """Tell whether the pool was closed meanwhile: an `await` lies between two looks."""
+        return self._is_closed
 
     def _give_back(self, worker: _Worker) -> None:
         self._busy.discard(worker)
