@@ -43,6 +43,8 @@ def plan_lines(plan: Plan) -> Iterable[str]:
             continue
         sign, colour = SIGNS[one.action]
         yield click.style(f"  {sign} {one.key}", fg=colour) + _origin(one) + _why(one)
+        if one.keeps:
+            yield "      let go of: it stays on the target, without our marks"
         if one.adopts:
             yield f"      taken over from {', '.join(one.adopts)}"
         for change in one.changes:

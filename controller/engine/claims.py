@@ -25,7 +25,7 @@ class Claims:
         self._held: dict[PlacementRef, frozenset[ObjectKey]] = {}
         self._suitors: dict[tuple[Place, ObjectKey], PlacementRef] = {}  # who asked for what another holds
         self._undecided: set[PlacementRef] = set()  # moved by a commit, and not rendered since
-        self._unknown: frozenset[PlacementRef] = frozenset()  # in git, and never rendered by this process
+        self._unknown: set[PlacementRef] = set()  # in git, and never rendered by this process
         self._decided = asyncio.Event()
 
     def expect(self, placements: Iterable[PlacementRef]) -> None:
@@ -55,7 +55,7 @@ class Claims:
                     f"Remove it from one of the two applications"
                 )
         self._take(placement, keys)
-        self._unknown -= {placement}
+        self._unknown.discard(placement)
         self.decide(placement)
 
     def release(self, placement: PlacementRef) -> None:
@@ -63,7 +63,7 @@ class Claims:
         self._forget_suits(placement)
         self._take(placement, frozenset())
         del self._held[placement]
-        self._unknown -= {placement}
+        self._unknown.discard(placement)
         self.decide(placement)
 
     def neighbours(self, placement: PlacementRef, live: Iterable[ObjectKey]) -> Neighbours:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from controller.model.ids import CommitId, Digest, ObjectKey, PlacementRef, RepositoryName, Revision
@@ -46,7 +47,7 @@ class Neighbours:
     """What the other placements on a target have to do with the objects of one."""
 
     moving: frozenset[ObjectKey]  # live objects of this placement that another asks for: it adopts, nobody deletes them
-    unknown: frozenset[PlacementRef]  # of whom it is not known what they ask for: nothing is taken from them
+    unknown: AbstractSet[PlacementRef]  # of whom it is not known what they ask for: nothing is taken from them; a view
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,8 @@ def _canonical(one: ObjectPlan) -> object:
         "digest": one.manifest.digest if one.manifest else "",
         "objection": one.objection,
         "force": one.force,
+        "keeps": one.keeps,
+        "adopts": list(one.adopts),
         "changes": [
             [format_path(change.path), change.cause, _spoken(change.before), _spoken(change.after)]
             for change in one.changes

@@ -57,6 +57,7 @@ from controller.targets.kubernetes.options import options_of
 from controller.targets.kubernetes.pruning import replacement_objection
 from controller.targets.kubernetes.requests import apply_request, create_request, get_request, merge_request
 
+ATTEMPTS: Final = 5  # at an object that changes while we look
 IN_FLIGHT: Final = 32  # requests at once to one cluster
 
 
@@ -195,14 +196,19 @@ class Looker:
         self, resource: Resource, manifest: Manifest, seen: Seen, context: Context, adopted_from: Migration
     ) -> ObjectPlan:
         """Have the server say what an adoption makes of an object: what its deployers set and git does not say goes."""
-        left = left_out(orjson.loads(manifest.body), manifest.releases, seen.managed)
-        body = context.marks.stamp(manifest, left)
-        data = self.stamped.make(context.marks, manifest, left)
-        taken = conflicts(await self._dry_run(resource, manifest.key, data, is_forced=False))
-        patch = merge_patch(seen.live, adopted(seen.live, seen.managed, body))
-        response = await self.send(merge_request(resource, manifest.key, patch, seen.resource_version))
-        if is_modified(response):
-            raise Transient(f"{manifest.key}: it changed while we looked")
+        for _ in range(ATTEMPTS):
+            left = left_out(orjson.loads(manifest.body), manifest.releases, seen.managed)
+            body = context.marks.stamp(manifest, left)
+            data = self.stamped.make(context.marks, manifest, left)
+            taken = conflicts(await self._dry_run(resource, manifest.key, data, is_forced=False))
+            patch = merge_patch(seen.live, adopted(seen.live, seen.managed, body))
+            response = await self.send(merge_request(resource, manifest.key, patch, seen.resource_version))
+            if not is_modified(response):
+                break
+            seen = await self.read(manifest, context.marks)  # its status counts on while it rolls out
+            adopted_from = migration(seen.managed)
+        else:
+            raise Transient(f"{manifest.key}: it keeps changing while we look")
         if response.status != 200:
             raise refusal(response, manifest.key, where=str(manifest.origin))
         live = orjson.loads(response.body)

@@ -39,6 +39,7 @@ class Run:
     outcomes: list[Outcome] = field(default_factory=list)
     failures: list[ConvergeError] = field(default_factory=list)
     notes: dict[ObjectKey, str] = field(default_factory=dict)
+    _released: frozenset[ObjectKey] | None = None
 
     # The gate turned what carries an objection into nothing; should one come through, it is not written all the same.
 
@@ -71,6 +72,13 @@ class Run:
     def awaited(self) -> list[Manifest]:
         """Those of them whose health later waves and deletions wait for."""
         return [one for one in self.present if options_of(one).is_waited_for]
+
+    def released(self, cache: Cache) -> frozenset[ObjectKey]:
+        """Name the live objects of which something is left to others: looked up once in a run."""
+        if self._released is None:
+            found = (one.key for one in cache.members(self.plan.placement) if one.released)
+            self._released = frozenset(found)
+        return self._released
 
     def say(self, key: ObjectKey, result: Result, reason: str = "") -> None:
         self.outcomes.append(Outcome(key, result, reason or self.notes.get(key, "")))

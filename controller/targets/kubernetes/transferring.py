@@ -67,8 +67,7 @@ class Transfers:
             return False
         if one.adopts or manifest_of(one).releases:
             return True
-        member = run.member(self._cache, one.key)
-        return member is not None and bool(member.released)
+        return one.key in run.released(self._cache)
 
     async def begin(self, run: Run, one: ObjectPlan) -> tuple[ObjectPlan, Left]:
         """Hand over what has to be before our apply. Gives the plan for the state that it leaves, and what is left out.
@@ -104,7 +103,7 @@ class Transfers:
     async def end(self, run: Run, one: ObjectPlan, answer: Response) -> Response:
         """Do what is left after our apply; gives the last answer that shows the object."""
         manifest = manifest_of(one)
-        if answer.status == 201 and any(not each.managers for each in manifest.releases):
+        if answer.status == 201 and self._begins_released(run, one, answer):
             answer = await self._let_go(run, one)
         if RELEASED not in answer.body:
             return answer
@@ -119,6 +118,14 @@ class Transfers:
         if is_modified(response) or conflicts(response):
             return answer  # somebody was faster: two managers with one value do no harm until the next apply
         raise refusal(response, one.key, where=str(manifest.origin))
+
+    def _begins_released(self, run: Run, one: ObjectPlan, answer: Response) -> bool:
+        """Tell whether a new object holds something of ours that is left to others from now on."""
+        releases = manifest_of(one).releases
+        if not releases:
+            return False
+        seen = seen_body(answer.body, one.key, run.marks)
+        return bool(handed_over(seen.live, seen.managed, releases))
 
     async def _let_go(self, run: Run, one: ObjectPlan) -> Response:
         """Let go of what a new object began with."""

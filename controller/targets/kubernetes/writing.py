@@ -136,11 +136,19 @@ class Writer:
         """Delete what is to be made anew, in exactly the state that was looked at, and wait until it has gone."""
         manifest = manifest_of(one)
         resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
-        self._lease.check()
-        request = delete_request(resource, one.key, one.uid, one.resource_version)
-        answer = await self._planner.looker.send(request)
-        if is_modified(answer):
-            raise Transient(f"{one.key}: it changed since the plan to make it anew was made")
+        version = one.resource_version
+        for _ in range(ATTEMPTS):
+            self._lease.check()
+            answer = await self._planner.looker.send(delete_request(resource, one.key, one.uid, version))
+            if not is_modified(answer):
+                break
+            seen = await self._planner.looker.read(manifest, run.marks)  # its status counts on
+            looked = await self._planner.looker.look(manifest, self.context(run), seen)
+            if seen.uid != one.uid or looked.action is not Action.REPLACE or looked.objection:
+                raise Transient(f"{one.key}: it changed since the plan to make it anew was made")
+            version = seen.resource_version
+        else:
+            raise Transient(f"{one.key}: it keeps changing while we make it anew")
         if answer.status not in {200, 202, 404}:
             raise refusal(answer, one.key, where=str(manifest.origin))
 
