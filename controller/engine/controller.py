@@ -204,7 +204,9 @@ class Controller:
         for placement in gone:
             self._claims.release(placement)
             self._renderer.forget(placement)
-        self._wake([*gone, *(ref for ref in fleet.entries if not self._is_same(ref, before, fleet))])
+        # What left git earlier and is still there may wait for a yes that this commit is.
+        left = {one.placement for one in self.board.all()} - fleet.entries.keys()
+        self._wake([*(gone | left), *(ref for ref in fleet.entries if not self._is_same(ref, before, fleet))])
 
     def _open_targets(self, fleet: Fleet) -> None:
         """Open the targets that environments name, and those that something has still to be taken away from."""

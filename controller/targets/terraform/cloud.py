@@ -36,15 +36,16 @@ from controller.model import (
 )
 from controller.runtime import Clock
 from controller.targets.terraform.outcomes import outcomes_of
-from controller.targets.terraform.reading import Circumstances, objects_of, plan_of
+from controller.targets.terraform.reading import Circumstances, objects_of, plan_of, unrepeated
 from controller.targets.terraform.source import Stamp, Workpiece, mark_of, stamp_of, workpiece_of
 from controller.targets.terraform.state import Pulled
 from controller.targets.terraform.surroundings import Surroundings
 from controller.targets.terraform.tool import Program
 from controller.targets.terraform.workspace import Saved, Workspace, bare_piece
 
-SLOWEST: Final = 20.0  # a look that takes so long that it would fill a twentieth of the time is taken more rarely
+SLOWEST: Final = 3.0  # what a look took is waited so many times more before the next: at most a quarter of the time
 SHORTEST_SECONDS: Final = 1.0
+REPEAT_SECONDS: Final = 1.1  # times in plans are told in seconds: a later one must show
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class _Placed:
     piece: Workpiece | None = None  # of the last desired state, or the bare one
     pulled: Pulled | None = None
     looked: _Looked | None = None
-    due: float = 0.0
+    last: tuple[Digest, str, int, tuple[ObjectPlan, ...]] | None = None  # what was planned, of which state
     timer: asyncio.TimerHandle | None = None
 
 
@@ -262,8 +263,20 @@ class Cloud:
         self, placed: _Placed, desired: Desired, piece: Workpiece, pulled: Pulled
     ) -> tuple[Plan, Mapping[Digest, _Way]]:
         placement = desired.placement
-        main = await placed.workspace.plan(piece, stamp_of(piece, placement, self._installation))
+        stamp = stamp_of(piece, placement, self._installation)
+        main = await placed.workspace.plan(piece, stamp)
         objects = self._objects(main, placed.key, pulled)
+        before, placed.last = placed.last, (piece.desired, pulled.lineage, pulled.serial, objects)
+        if before is not None and before[:3] == placed.last[:3] and unrepeated(before[3], objects):
+            await self._clock.sleep(REPEAT_SECONDS)
+            main = await placed.workspace.plan(piece, stamp)
+            again = self._objects(main, placed.key, pulled)
+            if field_name := unrepeated(objects, again):
+                raise Stalled(
+                    f"the plan can't repeat, so that nobody could approve it: {field_name} differs each time. "
+                    "Keep what changes with time, such as plantimestamp(), out of it"
+                )
+            objects = again
         correction: Plan | None = None
         ways: dict[Digest, _Way] = {}
         if any(one.is_drifted for one in objects) and any(one.is_pending for one in objects):
@@ -403,7 +416,7 @@ class Cloud:
 
     def _pause(self, seconds: float) -> float:
         """Say how long to wait until the next look: the interval, jittered by a tenth; rarer for what takes long."""
-        interval = max(float(self._spec.interval_seconds), SLOWEST * seconds)
+        interval = self._spec.interval_seconds + SLOWEST * seconds
         return max(SHORTEST_SECONDS, interval * (0.9 + 0.2 * self._chance()))
 
     def _wake_in(self, placed: _Placed, placement: PlacementRef, seconds: float) -> None:

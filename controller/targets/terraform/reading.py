@@ -300,3 +300,17 @@ def _spoken(value: FieldValue) -> Any:
             return {}
         case _:
             return {"value": value}
+
+
+def unrepeated(one: tuple[ObjectPlan, ...], other: tuple[ObjectPlan, ...]) -> str:
+    """Name the first field in which two plans from the same inputs differ; "" where they are the same."""
+    mine = {found.key: found for found in one if found.action is not Action.NOTHING}
+    theirs = {found.key: found for found in other if found.action is not Action.NOTHING}
+    for key in sorted({*mine, *theirs}):
+        here, there = mine.get(key), theirs.get(key)
+        if here is None or there is None or here.action is not there.action:
+            return key.name
+        for change in (*here.changes, *there.changes):
+            if change not in here.changes or change not in there.changes:
+                return f"{key.name} {format_path(change.path)}"
+    return ""

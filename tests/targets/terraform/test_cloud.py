@@ -21,6 +21,7 @@ from controller.model import (
     State,
 )
 from tests.fixtures.terraform import FakeCloud
+from tests.fixtures.waiting import eventually
 from tests.targets.terraform.placing import nothing, open_place, render
 
 pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -285,3 +286,13 @@ async def test_an_edit_of_the_state_itself_is_drift(fake_cloud: FakeCloud, tmp_p
         plan = await place.plan(desired)
         assert FieldChange(("input", "size"), 80, 10, Cause.DRIFT) in of(plan, "terraform_data.web").changes
         assert (plan.pending, plan.drifted) == (0, 1)
+
+
+async def test_a_plan_that_can_not_repeat_names_the_field(fake_cloud: FakeCloud, tmp_path: Path) -> None:
+    desired = render({"infra/main.tf": b'resource "terraform_data" "web" {\n  input = plantimestamp()\n}\n'})
+    async with open_place(fake_cloud, tmp_path, interval_seconds=1) as place:
+        await place.observe(desired)
+        await place.plan(desired)
+        await eventually(lambda: place.changed, deadline_seconds=60)
+        with pytest.raises(Stalled, match=r"terraform_data\.web input differs each time"):
+            await place.plan(desired)
