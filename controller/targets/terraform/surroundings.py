@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Final
 
 from controller.model import Secret, Stalled
 from controller.runtime import CredentialStore, bare_environment, scratch
+from controller.targets.terraform.folders import ERRORED
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a tmpfs on every Linux; the folder in it is ours alone
 RUN_BYTES: Final = 800 << 20  # of one run: terraform 0.2 GB and a large provider 0.6 GB
@@ -94,7 +96,11 @@ def _work_folder(cache: Path) -> Iterator[Path]:
             except BlockingIOError:
                 pass
             else:
-                yield folder
+                try:
+                    yield folder
+                finally:
+                    if not any(folder.rglob(ERRORED)):  # a state that could not be stored stays for the next process
+                        shutil.rmtree(folder, ignore_errors=True)
                 return
     with scratch("terraform", in_memory=True) as other:
         yield other
