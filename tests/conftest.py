@@ -1,3 +1,15 @@
 """Fixtures that every room's tests may ask for."""
 
-pytest_plugins = ["tests.fixtures.cluster", "tests.fixtures.git", "tests.fixtures.seeds", "tests.fixtures.terraform"]
+from __future__ import annotations
+
+import signal
+import threading
+
+pytest_plugins = ["tests.fixtures.cluster", "tests.fixtures.git", "tests.fixtures.seeds"]
+
+
+def pytest_configure() -> None:
+    """Let children be interrupted: what a shell starts in the background ignores SIGINT, and so would they."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
