@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from controller.sandbox import GitHost, SandboxCluster
 from tests.cli.test_commands import converge
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
 from tests.targets.kubernetes.placing import config_map, deployment
+
+pytestmark = pytest.mark.slow
 
 
 async def test_what_runs_in_a_namespace_becomes_a_kustomization(tmp_path: Path, reference_platform: str) -> None:

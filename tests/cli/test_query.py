@@ -14,6 +14,8 @@ from tests.cli.test_commands import converge, platform
 from tests.engine.query.make import EVERY, WEB, file_of, path_of
 from tests.git.test_changes import Write
 
+pytestmark = pytest.mark.slow
+
 WHO = Identity("Converge", "converge@example.com")
 
 

@@ -16,6 +16,8 @@ from controller.runtime import bare_environment
 from tests.cluster.api import Api, ApiError
 from tests.fixtures.loop import Loop, config_map, deployment, dump
 
+pytestmark = pytest.mark.slow
+
 WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
 
 

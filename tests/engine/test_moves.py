@@ -14,6 +14,8 @@ from tests.cluster.api import Api
 from tests.engine.make import desired, manifest, placement
 from tests.fixtures.loop import Loop, config_map
 
+pytestmark = pytest.mark.slow
+
 SHOP, OTHER = placement("shop"), placement("other")
 
 

@@ -14,6 +14,8 @@ from tests.cluster.api import Api
 from tests.cluster.kubectl import Kubectl
 from tests.targets.kubernetes.placing import Body, config_map, deployment, placed, service
 
+pytestmark = pytest.mark.slow
+
 FLUX = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
 ARGO = {"argocd.argoproj.io/tracking-id": "shop:/ConfigMap:x/a"}
 HELM = {"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "shop"}

@@ -15,6 +15,8 @@ from tests.targets.kubernetes.observing import SHOP
 from tests.targets.kubernetes.placing import Body, config_map, deployment, desired, manifest, placed
 from tests.targets.kubernetes.test_releasing import NOW, plan, sync
 
+pytestmark = pytest.mark.slow
+
 
 def job(name: str, namespace: str, *, image: str = "tool:1", **annotations: str) -> Body:
     names = {name.replace("__", "/").replace("_", "-"): value for name, value in annotations.items()}

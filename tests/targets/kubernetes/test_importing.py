@@ -19,6 +19,8 @@ from tests.targets.kubernetes.test_adopting import client_side
 from tests.targets.kubernetes.test_hooks import job
 from tests.targets.kubernetes.test_releasing import autoscaler
 
+pytestmark = pytest.mark.slow
+
 
 async def imported(access: KubeAccess) -> dict[str, Imported]:
     async with Connection("test", login_to(access)) as connection:

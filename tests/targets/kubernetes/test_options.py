@@ -12,6 +12,8 @@ from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api, ApiError
 from tests.targets.kubernetes.placing import Body, config_map, deployment, manifest, placed, service
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("annotations", "options"),

@@ -7,12 +7,16 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from controller.model import Applied, Desired, Ignore, Plan
 from controller.targets import next_end, release
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
 from tests.fixtures.waiting import eventually
 from tests.targets.kubernetes.placing import Body, Place, config_map, deployment, desired, placed
+
+pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
