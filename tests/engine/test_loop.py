@@ -14,6 +14,8 @@ from controller.runtime import Completed, bare_environment, run
 from tests.cluster.api import Api, ApiError
 from tests.fixtures.loop import Loop, config_map, deployment, dump
 
+pytestmark = pytest.mark.slow
+
 
 async def config(live: Api, name: str) -> Any:
     return (await live.get("v1", "ConfigMap", name))["data"]

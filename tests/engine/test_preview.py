@@ -19,6 +19,8 @@ from controller.sandbox import GitHost
 from tests.cluster.api import Api, ApiError
 from tests.fixtures.loop import Loop, config_map, dump
 
+pytestmark = pytest.mark.slow
+
 
 def platform(host: GitHost, environments: dict[str, dict[str, Any]], **files: bytes) -> dict[str, bytes]:
     names = sorted({one["repository"] for spec in environments.values() for one in spec["applications"].values()})

@@ -22,6 +22,8 @@ from tests.fixtures.loop import config_map
 from tests.fixtures.waiting import eventually
 from tests.render.requests import request_of
 
+pytestmark = pytest.mark.slow
+
 CONFIG = config_map("a", x="1").decode()
 
 
