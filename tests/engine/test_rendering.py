@@ -102,6 +102,7 @@ async def test_a_commit_that_touches_one_application_of_a_thousand_renders_one(f
     assert await fleet.renders() == COUNT // 2
 
 
+@pytest.mark.slow
 async def test_an_overlay_that_comes_changes_and_goes_renders_its_application_each_time(fleet: Fleet) -> None:
     await fleet.renders()
     component = b"apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnamePrefix: p-\n"
