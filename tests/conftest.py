@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
-pytest_plugins = ["tests.fixtures.cluster", "tests.fixtures.git", "tests.fixtures.seeds"]
+pytest_plugins = ["tests.fixtures.cluster", "tests.fixtures.git", "tests.fixtures.seeds", "tests.fixtures.terraform"]
 
 
 def pytest_configure() -> None:
