@@ -14,26 +14,20 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from controller.engine.approvals import approvals_path, approved_plans
-from controller.engine.backoff import backoff_seconds
+from controller.engine.approvals import approved_plans
 from controller.engine.board import Board
 from controller.engine.checks import CHECKS, closed_window
 from controller.engine.claims import Claims
-from controller.engine.departed import Departures, read_departed
-from controller.engine.events import PlatformAccepted, PlatformRejected, Tell
+from controller.engine.departed import Departures
+from controller.engine.events import Tell
 from controller.engine.fleet import (
     Entry,
     Fleet,
-    checkout_for,
-    fleet_at,
     groups_that_follow,
     places_of,
-    revisions_for,
-    revisions_of,
-    signers_of,
     takers_of,
 )
-from controller.engine.following import SourceSet, Wanted
+from controller.engine.in_force import Arrows, InForce
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
 from controller.engine.proposing import Proposer
@@ -44,7 +38,6 @@ from controller.engine.render_pool import RenderPool
 from controller.engine.rendering import Renderer, request_for
 from controller.engine.runner import Runner
 from controller.engine.settings import Settings
-from controller.engine.sources import Checkout, Signers, Source
 from controller.engine.teardown import orphan, tear_down
 from controller.git import Mirrors
 from controller.model import (
@@ -58,7 +51,6 @@ from controller.model import (
     OnDrift,
     PlacementRef,
     PlacementReport,
-    RepositoryName,
     Stalled,
     State,
     SyncStatus,
@@ -86,15 +78,10 @@ class Controller:
         tell: Tell,
     ) -> None:
         self._settings = settings
-        self._mirrors = mirrors
         self._clock = clock
-        self._watcher = watcher
         self._tell = tell
         self._chance = random.SystemRandom().random
         self._tasks: asyncio.TaskGroup | None = None
-        self._fleet: Fleet | None = None
-        self._platform_error: ConvergeError | None = None
-        self._platform_moved = asyncio.Event()
         self._progress = asyncio.Event()  # something came to an end: `settled` looks again
         self._queue: Queue[PlacementRef] = Queue()
         self._render_pool = RenderPool(size=min(os.cpu_count() or 1, MOST_RENDER_WORKERS))
@@ -103,7 +90,17 @@ class Controller:
         self._outputs = OutputBoard()
         self._departures = Departures()
         self._proposer = Proposer(self._spawn, clock, tell, settings.identity)
-        self._sources = SourceSet(self._new_source, self._spawn, watch=self._watch)
+        self._platform = InForce(
+            settings,
+            mirrors,
+            self._renderer,
+            spawn=self._spawn,
+            clock=clock,
+            watcher=watcher,
+            tell=tell,
+            chance=self._chance,
+            arrows=Arrows(self._installed, self._wake, self._progress.set),
+        )
         self._pool = Pool(open_target, self._spawn, changed=self._target_moved, opened=self._opened)
         self._recorder = Recorder(
             spawn=self._spawn,
@@ -132,10 +129,10 @@ class Controller:
             runs = self._spawn(self._runner.run(stop), "runner")
             others = [
                 self._spawn(self._recorder.run(), "recorder"),
-                self._spawn(self._follow_platform(), "platform"),
+                self._spawn(self._platform.follow(), "platform"),
             ]
             await stop.wait()
-            self._sources.close()
+            self._platform.close()
             try:
                 async with asyncio.timeout(self._settings.stop_seconds):
                     await asyncio.wait([runs])
@@ -154,8 +151,8 @@ class Controller:
         Raises the platform's error while no platform is in force.
         """
         while not self._is_at_rest():
-            if self._platform_error is not None and self._fleet is None:
-                raise self._platform_error
+            if self._platform.error is not None and self._platform.fleet is None:
+                raise self._platform.error
             self._progress.clear()
             await self._progress.wait()
         await self._recorder.flush()
@@ -163,39 +160,20 @@ class Controller:
 
     def poke(self) -> None:
         """Poll every repository now."""
-        self._sources.poke()
+        self._platform.poke()
 
     # --- the platform -------------------------------------------------------------------------------------
 
-    async def _follow_platform(self) -> None:
-        """Bring platform commits into force as they come; a bad one changes nothing."""
-        self._follow_sources()
-        while True:
-            await self._platform_moved.wait()
-            self._platform_moved.clear()
-            try:
-                checkout = self._sources.current(PLATFORM, self._settings.platform_revision)
-                mirror = self._sources.source(PLATFORM).mirror
-                self._install(await fleet_at(checkout, mirror, self._fleet))
-                self._platform_error = None
-            except Invalid as error:
-                self._tell(PlatformRejected(None, None, error.problems))
-                self._platform_error = error
-            except ConvergeError as error:
-                self._platform_error = error
-            self._progress.set()
-
-    def _install(self, fleet: Fleet) -> None:
-        before, self._fleet = self._fleet, fleet
-        if fleet.rejected is not None:
-            self._tell(PlatformRejected(fleet.rejected, fleet.checkout.commit, fleet.problems))
-        if before is not None and before.checkout.commit == fleet.checkout.commit:
-            self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
-            return
-        self._tell(PlatformAccepted(fleet.checkout.commit, len(fleet.entries)))
-        self._follow_sources()
-        self._aim_records(fleet)
+    def _installed(self, before: Fleet | None, fleet: Fleet) -> None:
+        """A platform commit came into force, or a newer one did not."""
+        is_new = before is None or before.checkout.commit != fleet.checkout.commit
+        if is_new:
+            records = fleet.platform.records
+            source = self._platform.source(records.repository or PLATFORM)
+            self._recorder.aim(source.mirror, records.branch, self._settings.identity)
         self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
+        if not is_new:
+            return
         self._departures.install(before, fleet)
         self._open_targets(fleet)
         if before is None:
@@ -206,91 +184,28 @@ class Controller:
             self._renderer.forget(placement)
         # What left git earlier and is still there may wait for a yes that this commit is.
         left = {one.placement for one in self.board.all()} - fleet.entries.keys()
-        self._wake([*(gone | left), *(ref for ref in fleet.entries if not self._is_same(ref, before, fleet))])
+        is_same = self._platform.is_same
+        self._wake([*(gone | left), *(ref for ref in fleet.entries if not is_same(ref, before, fleet))])
 
     def _open_targets(self, fleet: Fleet) -> None:
         """Open the targets that environments name, and those that something has still to be taken away from."""
         self._pool.set(fleet.platform.installation, {**self._departures.places(), **places_of(fleet.platform)})
 
     async def _find_departed(self) -> None:
-        """Once, after the start: find what left git with its target while no controller ran."""
-        failures = 0
-        while (fleet := self._fleet) is not None:
-            try:
-                records = self._sources.source(fleet.platform.records.repository or PLATFORM).mirror
-                found = await read_departed(fleet, self._sources.source(PLATFORM).mirror, records)
-            except ConvergeError:
-                failures += 1
-                await self._clock.sleep(backoff_seconds(failures, chance=self._chance()))
-            else:
-                self._departures.add(found)
-                self._departures.install(None, self._fleet or fleet)
-                self._open_targets(self._fleet or fleet)
-                self._progress.set()
-                return
-
-    def _follow_sources(self) -> None:
-        settings, fleet = self._settings, self._fleet
-        wanted = {
-            PLATFORM: Wanted(
-                settings.platform_url,
-                settings.platform_credentials,
-                frozenset({settings.platform_revision}),
-                settings.platform_signers,
-            )
-        }
-        for name, one in fleet.platform.repositories.items() if fleet else ():
-            revisions = revisions_of(fleet.platform, name) if fleet else frozenset[str]()
-            wanted[name] = Wanted(one.url, one.credentials, revisions, signers_of(fleet, one) if fleet else Signers())
-        self._sources.set(wanted)
-
-    def _aim_records(self, fleet: Fleet) -> None:
-        records = fleet.platform.records
-        source = self._sources.source(records.repository or PLATFORM)
-        self._recorder.aim(source.mirror, records.branch, self._settings.identity)
-
-    def _is_same(self, placement: PlacementRef, before: Fleet | None, fleet: Fleet) -> bool:
-        """Tell whether a platform commit leaves a placement as it was: what git says, and what it renders to."""
-        entry = fleet.entries[placement]
-        if before is None or before.entries.get(placement) != entry:
-            return False
-        try:
-            application = self._checkout(entry)
-        except ConvergeError:
-            return False
-        return _has_same_approvals(placement, before, fleet) and self._renderer.is_current(
-            placement, entry, application, fleet.checkout
-        )
+        await self._departures.find(self._platform, self._clock, self._chance)
+        if self._platform.fleet is not None:
+            self._open_targets(self._platform.fleet)
+        self._progress.set()
 
     # --- arrows into the queue ----------------------------------------------------------------------------
 
     def _wake(self, placements: list[PlacementRef]) -> None:
         """A commit moved these: a run under way begins no further wait for the old one."""
-        entries = self._fleet.entries if self._fleet else {}
-        followed = [entries[ref] for ref in placements if ref in entries]
-        self._sources.read_ahead(
-            (one.repository.name, one.application.revision, one.application.path) for one in followed
-        )
-        in_force = self._fleet.entries if self._fleet else {}
-        self._claims.expect(ref for ref in placements if ref in in_force)
+        self._platform.read_ahead(placements)
+        self._claims.expect(ref for ref in placements if self._platform.entry(ref) is not None)
         for placement in placements:
             self._runner.supersede(placement)
             self._queue.add(placement)
-
-    def _source_moved(self, name: RepositoryName) -> None:
-        if name == PLATFORM:
-            self._platform_moved.set()
-            return
-        fleet = self._fleet
-        if fleet is None:
-            return
-        self._wake(
-            [
-                ref
-                for ref, entry in fleet.entries.items()
-                if entry.repository.name == name and not self._is_same(ref, fleet, fleet)
-            ]
-        )
 
     def _target_moved(self, placement: PlacementRef) -> None:
         """Look again soon: one write brings several events, of which the last alone says how it ended."""
@@ -298,7 +213,7 @@ class Controller:
 
     def _opened(self, place: Place) -> None:
         """A target was opened, or could not be: its placements look again, and so do those that git forgot."""
-        fleet = self._fleet
+        fleet = self._platform.fleet
         if fleet is None:
             return
         for ref in (*fleet.entries, *self._departures.at(place)):
@@ -317,7 +232,7 @@ class Controller:
                 self._queue.add(ref)
 
     def _ended(self, placement: PlacementRef, report: PlacementReport | None) -> None:
-        fleet = self._fleet
+        fleet = self._platform.fleet
         self._progress.set()
         if fleet is None or report is None:
             return
@@ -344,12 +259,12 @@ class Controller:
         group = [ref for ref in fleet.entries if ref.group == report.placement.group]
         try:
             requests = {
-                ref: request_for(ref, fleet.entries[ref], self._checkout(fleet.entries[ref]), fleet.checkout)
+                ref: request_for(ref, fleet.entries[ref], self._platform.checkout(fleet.entries[ref]), fleet.checkout)
                 for ref in group
             }
         except ConvergeError:
             return  # it is told by the run of whom it concerns
-        self._proposer.offer(report, requests, self._sources.source(PLATFORM).mirror, fleet.checkout.commit)
+        self._proposer.offer(report, requests, self._platform.source(PLATFORM).mirror, fleet.checkout.commit)
 
     # --- one run ------------------------------------------------------------------------------------------
 
@@ -360,7 +275,7 @@ class Controller:
             self._claims.decide(placement)
 
     async def _look_and_run(self, placement: PlacementRef, superseded: asyncio.Event) -> Run | None:
-        fleet = self._fleet
+        fleet = self._platform.fleet
         if fleet is None:
             return None
         entry = fleet.entries.get(placement)
@@ -370,12 +285,12 @@ class Controller:
             error: ConvergeError = Invalid(problems)
             return Run(report_without_checkout(placement, entry, error), error)
         place = (placement.environment, placement.target)
-        if not (self._pool.has_answer(place) and self._is_read(entry)):
+        if not (self._pool.has_answer(place) and self._platform.is_read(entry)):
             return None  # both call as soon as they know
         if self._waits_for_outputs(placement, entry):
             return None
         try:
-            application = self._checkout(entry)
+            application = self._platform.checkout(entry)
             approved = approved_plans(fleet.checkout.tree, placement.group, now=self._clock.now())
             means = self._means(placement, entry, approved, superseded)
         except ConvergeError as error:
@@ -405,7 +320,7 @@ class Controller:
             approved=approved,
             now=self._clock.now(),
             closed_window=closed_window(entry.application.sync, self._clock.now()),
-            describe=self._sources.source(entry.repository.name).describe,
+            describe=self._platform.source(entry.repository.name).describe,
             tell=self._tell,
             interim=self._interim,
             superseded=superseded,
@@ -414,7 +329,7 @@ class Controller:
 
     def _seen(self, observation: Observation) -> None:
         """Hand on what a target gave out: whoever takes it in looks again when it moved."""
-        placement, fleet = observation.placement, self._fleet
+        placement, fleet = observation.placement, self._platform.fleet
         if fleet is None or not self._outputs.note(placement, observation.outputs):
             return
         for ref in takers_of(fleet, placement):
@@ -427,12 +342,6 @@ class Controller:
             for one in entry.application.inputs
             if (ref := replace(placement, target=one.target)) != placement
         )
-
-    def _is_read(self, entry: Entry) -> bool:
-        return all(self._sources.is_read(entry.repository.name, one) for one in revisions_for(entry.application))
-
-    def _checkout(self, entry: Entry) -> Checkout:
-        return checkout_for(entry.application, lambda one: self._sources.current(entry.repository.name, one))
 
     def _interim(self, report: PlacementReport) -> None:
         self._runner.post(report, 0.0)
@@ -480,38 +389,18 @@ class Controller:
             raise RuntimeError("a task was started before `run`")
         return self._tasks.create_task(coroutine, name=name)
 
-    def _new_source(self, name: RepositoryName, url: str, credentials: str) -> Source:
-        return Source(
-            name,
-            self._mirrors.mirror(url, credentials),
-            clock=self._clock,
-            interval_seconds=self._settings.interval_seconds,
-            tell=self._tell,
-            moved=self._source_moved,
-            chance=self._chance,
-        )
-
-    def _watch(self, source: Source) -> None:
-        """A repository on this machine tells at once that it moved: its directory is watched."""
-        folder = source.mirror.watchable
-        if folder is not None:
-            self._watcher.watch(folder, source.poke, is_recursive=True)
-
     def _health_seconds(self, placement: PlacementRef) -> float:
-        entry = self._fleet.entries.get(placement) if self._fleet else None
+        entry = self._platform.entry(placement)
         return float(entry.application.sync.health_seconds) if entry else DEFAULT_HEALTH_SECONDS
 
     def _is_at_rest(self) -> bool:
-        if self._fleet is None or not self._departures.is_read or not self._queue.is_idle:
+        fleet = self._platform.fleet
+        if fleet is None or not self._departures.is_read or not self._queue.is_idle:
             return False
-        return all(self._rests(self.board.of(ref)) for ref in (*self._fleet.entries, *self._departures.placements()))
-
-    def _rests(self, report: PlacementReport | None) -> bool:
-        if report is None or report.sync in (SyncStatus.SYNCING, SyncStatus.UNKNOWN):
-            return False
-        return report.sync is not SyncStatus.SYNCED or report.health is not Health.PROGRESSING
+        return all(_rests(self.board.of(ref)) for ref in (*fleet.entries, *self._departures.placements()))
 
 
-def _has_same_approvals(placement: PlacementRef, before: Fleet, fleet: Fleet) -> bool:
-    path = approvals_path(placement.group)
-    return before.checkout.tree.digest(path) == fleet.checkout.tree.digest(path)
+def _rests(report: PlacementReport | None) -> bool:
+    if report is None or report.sync in (SyncStatus.SYNCING, SyncStatus.UNKNOWN):
+        return False
+    return report.sync is not SyncStatus.SYNCED or report.health is not Health.PROGRESSING

@@ -7,15 +7,18 @@ at which platform commit they were recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.config import read_platform
+from controller.engine.backoff import backoff_seconds
 from controller.engine.fleet import Fleet, places_of
+from controller.engine.in_force import InForce
 from controller.engine.pool import Place
 from controller.git import BranchFiles, Mirror, choose, ref_patterns
 from controller.model import PLATFORM, CommitId, ConvergeError, PlacementRef, Platform, SyncPolicy, Target
 from controller.records import Remaining, remaining
+from controller.runtime import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,19 @@ class Departures:
                 self._departed[ref] = Departed(entry.target, entry.application.sync)
         self._departed = {ref: one for ref, one in self._departed.items() if (ref.environment, ref.target) not in here}
 
-    def add(self, found: Mapping[PlacementRef, Departed]) -> None:
-        """Take what departed before the start."""
-        self._departed |= found
-        self.is_read = True
+    async def find(self, platform: InForce, clock: Clock, chance: Callable[[], float]) -> None:
+        """Once, after the start: find what departed while no controller ran, however long its repositories are away."""
+        failures = 0
+        while not self.is_read and (fleet := platform.fleet) is not None:
+            try:
+                records = platform.source(fleet.platform.records.repository or PLATFORM).mirror
+                self._departed |= await _read_departed(fleet, platform.source(PLATFORM).mirror, records)
+            except ConvergeError:
+                failures += 1
+                await clock.sleep(backoff_seconds(failures, chance=chance()))
+            else:
+                self.is_read = True
+                self.install(None, platform.fleet or fleet)
 
     def retire(self, placement: PlacementRef) -> bool:
         """Forget a placement of which nothing is left; True when it was one of these."""
@@ -64,7 +76,7 @@ class Departures:
         return one.sync if one else SyncPolicy()
 
 
-async def read_departed(fleet: Fleet, platform: Mirror, records: Mirror) -> Mapping[PlacementRef, Departed]:
+async def _read_departed(fleet: Fleet, platform: Mirror, records: Mirror) -> Mapping[PlacementRef, Departed]:
     """Find what departed while no controller ran. Raises Transient where a repository can't be asked."""
     branch = fleet.platform.records.branch
     refs = await records.refs(ref_patterns(branch))
