@@ -114,7 +114,7 @@ async def _decide(folder: Path, host: GitHost, number: int) -> tuple[float, floa
         settings = Settings(platform_url=host.url("platform"))
         snapshot = await take_snapshot(settings, mirrors, clock=SystemClock())
         for ref in snapshot.select(()):
-            snapshot.rendered(ref)
+            await snapshot.rendered(ref)
         candidate = await find_candidate(snapshot, Question(ref="proposal"), mirrors)
         wall, cpu = time.perf_counter(), time.process_time()
         moved = sum(not _is_current(snapshot, ref, candidate) for ref in snapshot.fleet.entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ async def _accept(
     is_reverted: bool,
 ) -> int:
     from controller.cli.wiring import look_once  # noqa: PLC0415
-    from controller.engine import acceptance  # noqa: PLC0415
+    from controller.engine import acceptance, with_prepared  # noqa: PLC0415
 
     group = group_of(text.partition("@")[0])
     platform = await open_platform(options)
@@ -81,14 +82,17 @@ async def _accept(
         found = await _recorded(snapshot, placement, options)
     else:
         found = list(_live(await _plan(snapshot, placement, open_target)))
-    chosen = _chosen(found, snapshot, placement, wanted, fields)
+    chosen = await _chosen(found, snapshot, placement, wanted, fields)
     if not chosen:
         where = "the status record tells of no edit that was taken back" if is_reverted else "nothing has drifted"
         raise Stalled(f"{placement}: {where}{_hint(is_reverted=is_reverted)}")
     others = snapshot.select([str(group)])
     folder = f"overlays/{group.environment}/{group.application}"
     requests = {ref: snapshot.request(ref) for ref in others}
-    operation = acceptance(placement, chosen, requests, folder if len(others) == 1 else f"{folder}/{placement.target}")
+    folder = folder if len(others) == 1 else f"{folder}/{placement.target}"
+    operation = await snapshot.renderer.workshop.work(
+        lambda prepared: asyncio.to_thread(acceptance, placement, chosen, with_prepared(requests, prepared), folder)
+    )
     for one in chosen:
         click.echo(f"{one} = {'(taken away)' if one.live is ABSENT else one.live}")
     return await carry_out(operation, platform, options, commit)
@@ -128,7 +132,7 @@ async def _recorded(snapshot: Snapshot, placement: PlacementRef, options: Platfo
     from controller.cli.status_command import statuses  # noqa: PLC0415
     from controller.cli.wiring import records_tree  # noqa: PLC0415
 
-    manifests = snapshot.rendered(placement).desired.manifests
+    manifests = (await snapshot.rendered(placement)).desired.manifests
     return [
         each
         for status in statuses(await records_tree(options), [str(placement.group)])
@@ -155,7 +159,7 @@ def _from_record(drift: Mapping[str, Any], manifests: Sequence[Manifest]) -> Acc
     )
 
 
-def _chosen(
+async def _chosen(
     found: Sequence[Accepted],
     snapshot: Snapshot,
     placement: PlacementRef,
@@ -164,7 +168,7 @@ def _chosen(
 ) -> list[Accepted]:
     """Take what was named, or everything. Raises Stalled for a name that has not drifted."""
     if wanted is not None:
-        manifest = find(snapshot.rendered(placement).desired.manifests, *wanted, where=str(placement))
+        manifest = find((await snapshot.rendered(placement)).desired.manifests, *wanted, where=str(placement))
         found = [one for one in found if one.key == manifest.key]
     texts = {format_path(one.field): one for one in found}
     missing = [field for field in fields if field not in texts]

@@ -58,7 +58,7 @@ async def _diff_versions(group: str, before: str, after: str, platform: Platform
     places = await records_places(platform)
     found = (await read_history(places.records, places.records_head, of, limit=LOOK_BACK)).versions
     older, newer = pick(found, before), pick(found, after)
-    changes = await differences(places.platform, places.mirrors, of, older, newer)
+    changes = await differences(places.platform, places.mirrors, of, older, newer, workshop=places.workshop)
     if output == "json":
         print_json(differences_json(changes))
         return FINE

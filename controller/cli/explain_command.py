@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,10 +93,13 @@ async def _explained(
     from controller.documents import decode  # noqa: PLC0415
     from controller.render import explain, resolve, value_at  # noqa: PLC0415
 
-    manifest = find(snapshot.rendered(placement).desired.manifests, *name, where=str(placement))
+    manifest = find((await snapshot.rendered(placement)).desired.manifests, *name, where=str(placement))
     body = decode(manifest.body)
     field = resolve(body, path)
-    settings = explain(snapshot.request(placement), manifest.key, field)
+    request = snapshot.request(placement)
+    settings = await snapshot.renderer.workshop.work(
+        lambda prepared: asyncio.to_thread(explain, replace(request, prepared=prepared), manifest.key, field)
+    )
     value = value_at(body, field)
     assert not isinstance(value, Missing)  # noqa: S101  # `explain` has refused what is not there
     commits = [await last_change(snapshot.sources[one.origin.repository].mirror, one.origin) for one in settings]

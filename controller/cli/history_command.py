@@ -94,7 +94,11 @@ async def _changes(places: Places, group: GroupRef, found: Sequence[Version], li
             changes.append(None)
             continue
         try:
-            changes.append(await differences(places.platform, places.mirrors, group, found[number + 1], version))
+            changes.append(
+                await differences(
+                    places.platform, places.mirrors, group, found[number + 1], version, workshop=places.workshop
+                )
+            )
         except ConvergeError as error:
             changes.append(error)
     return changes

@@ -29,8 +29,8 @@ async def prove(
     old, new = await look_at(before, options), await look_at(after, options)
     is_idle = True
     for placement in new.select([str(group)]):
-        desired = new.rendered(placement).desired
-        earlier = _rendered(old, placement)
+        desired = (await new.rendered(placement)).desired
+        earlier = await _rendered(old, placement)
         if earlier is None:
             is_idle = False
             continue
@@ -47,10 +47,10 @@ async def prove(
         raise Stalled(idle)
 
 
-def _rendered(snapshot: Snapshot, placement: PlacementRef) -> Any:
+async def _rendered(snapshot: Snapshot, placement: PlacementRef) -> Any:
     """Render as it is now; None where that fails, which the edit may be the cure of."""
     try:
-        return snapshot.rendered(placement)
+        return await snapshot.rendered(placement)
     except (ConvergeError, KeyError):
         return None
 

@@ -30,7 +30,7 @@ async def _render(wanted: Sequence[str], platform: PlatformOptions, *, show_secr
     snapshot, _ = await look_once(platform)
     objects: list[Any] = []
     for placement in snapshot.select(wanted):
-        rendered = snapshot.rendered(placement)
+        rendered = await snapshot.rendered(placement)
         for warning in rendered.warnings:
             click.echo(click.style(f"warning: {warning}", fg="yellow"), err=True)
         for manifest in rendered.desired.manifests:

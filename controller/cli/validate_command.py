@@ -49,7 +49,7 @@ async def _validate(
     oddities = Oddities()
     for placement in snapshot.select(()):
         try:
-            rendered = snapshot.rendered(placement)
+            rendered = await snapshot.rendered(placement)
             desireds.append(rendered.desired)
             oddities.add(snapshot.request(placement), rendered)
         except Invalid as error:

@@ -70,7 +70,7 @@ async def _proofs(places: Places, group: GroupRef, limit: int) -> tuple[Proof, .
     history = await read_history(places.records, places.records_head, group, limit=limit)
     approvals = await read_approvals(places.platform, places.platform_head, group)
     approved = approvals_by_version(history.versions, approvals)
-    sources = Sources(places.platform, places.records, places.mirrors)
+    sources = Sources(places.platform, places.records, places.mirrors, places.workshop)
     return await prove(group, history.versions, approved, sources)
 
 

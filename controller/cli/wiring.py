@@ -24,6 +24,7 @@ from controller.engine import (
     Signers,
     Snapshot,
     Tell,
+    Workshop,
     find_candidate,
     preview,
     snapshot_of,
@@ -71,17 +72,24 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
             clock=clock,
             watcher=watcher,
             tell=tell,
+            workshop=workshop_of(options),
         )
         if options.credential_directory.is_dir():
             watcher.watch(options.credential_directory, controller.poke, is_recursive=True)
         yield controller
 
 
+def workshop_of(_options: PlatformOptions) -> Workshop:
+    """Give what does the work of other programs for renders: charts and encrypted files."""
+    return Workshop({})
+
+
 async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:
     """Read the fleet as it is now, for a command that ends."""
     credentials = CredentialStore(options.credential_directory)
     clock = SystemClock()
-    snapshot = await take_snapshot(_settings(options), Mirrors(options.cache / "mirrors", credentials), clock=clock)
+    mirrors = Mirrors(options.cache / "mirrors", credentials)
+    snapshot = await take_snapshot(_settings(options), mirrors, clock=clock, workshop=workshop_of(options))
     return snapshot, target_opener(credentials, clock=clock, cache=options.cache)
 
 
@@ -92,7 +100,9 @@ async def look_ahead(options: PlatformOptions, question: Question, *, into: str)
     mirrors = Mirrors(options.cache / "mirrors", credentials)
     name = mirrors.mirror(options.url, options.credentials).path.stem
     footprints = Footprints(options.cache / "footprints" / f"{name}.json")
-    snapshot = await take_snapshot(_settings(options), mirrors, clock=clock, footprints=footprints)
+    snapshot = await take_snapshot(
+        _settings(options), mirrors, clock=clock, footprints=footprints, workshop=workshop_of(options)
+    )
     candidate = await find_candidate(snapshot, question, mirrors)
     found = await preview(snapshot, candidate, mirrors, into=into, clock=clock)
     footprints.save()
@@ -124,7 +134,8 @@ async def look_at(tree: Tree, options: PlatformOptions) -> Snapshot:
         message="",
     )
     checkout = Checkout(PLATFORM, "", tree.commit, tree, uncommitted)
-    return await snapshot_of(checkout, Mirrors(options.cache / "mirrors", credentials), clock=SystemClock())
+    mirrors = Mirrors(options.cache / "mirrors", credentials)
+    return await snapshot_of(checkout, mirrors, clock=SystemClock(), workshop=workshop_of(options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,7 @@ class Places:
     platform_head: CommitId
     records: Mirror
     records_head: CommitId
+    workshop: Workshop
 
 
 def platform_mirror(options: PlatformOptions) -> tuple[Mirrors, Mirror]:
@@ -162,7 +174,8 @@ async def records_places(options: PlatformOptions) -> Places:
     refs = await mirror.refs(ref_patterns(branch))
     if not refs:
         raise Stalled(f"{mirror.url} has no branch {branch}: nothing is recorded yet. `converge run` writes it")
-    return Places(mirrors, home, head, mirror, choose(branch, refs, url=mirror.url))
+    found = choose(branch, refs, url=mirror.url)
+    return Places(mirrors, home, head, mirror, found, workshop_of(options))
 
 
 def target_opener(credentials: CredentialStore, *, clock: Clock, cache: Path) -> OpenTarget:

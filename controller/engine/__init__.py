@@ -59,8 +59,10 @@ from controller.engine.operations import (
     mentions,
     parse_image,
     revision_to_carry,
+    with_prepared,
 )
 from controller.engine.pool import OpenTarget
+from controller.engine.preparing import Workshop
 from controller.engine.preview import Effect, Preview, plan_preview, preview
 from controller.engine.query import Query, commit_at, indexed, parse_query, time_of
 from controller.engine.settings import Settings
@@ -115,6 +117,7 @@ __all__ = [
     "Tell",
     "Verdict",
     "Version",
+    "Workshop",
     "acceptance",
     "approvals_by_version",
     "commit_at",
@@ -140,5 +143,6 @@ __all__ = [
     "take_snapshot",
     "time_of",
     "version_to_roll_back_to",
+    "with_prepared",
     "write_journal",
 ]

@@ -30,6 +30,7 @@ from controller.engine.fleet import (
 from controller.engine.in_force import Arrows, InForce
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
+from controller.engine.preparing import Workshop
 from controller.engine.proposing import Proposer
 from controller.engine.queue import Queue
 from controller.engine.reconcile import Inputs, Means, Run, reconcile, report_without_checkout
@@ -76,6 +77,7 @@ class Controller:
         clock: Clock,
         watcher: Watcher,
         tell: Tell,
+        workshop: Workshop | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -85,11 +87,11 @@ class Controller:
         self._progress = asyncio.Event()  # something came to an end: `settled` looks again
         self._queue: Queue[PlacementRef] = Queue()
         self._render_pool = RenderPool(size=min(os.cpu_count() or 1, MOST_RENDER_WORKERS))
-        self._renderer = Renderer(pool=self._render_pool)
+        self._renderer = Renderer(pool=self._render_pool, workshop=workshop)
         self._claims = Claims(self._queue.add)
         self._outputs = OutputBoard()
         self._departures = Departures()
-        self._proposer = Proposer(self._spawn, clock, tell, settings.identity)
+        self._proposer = Proposer(self._spawn, clock, tell, settings.identity, self._renderer.workshop)
         self._platform = InForce(
             settings,
             mirrors,

@@ -70,14 +70,14 @@ async def preview(before: Snapshot, candidate: Checkout, mirrors: Mirrors, *, in
     else:
         moved = await _moved(before, candidate, into)
         instead = {(candidate.repository, one): candidate for one in moved}
-        after = replace(before, instead=instead, renderer=Renderer())
+        after = replace(before, instead=instead, renderer=Renderer(workshop=before.renderer.workshop))
         fixed = frozenset(ref for ref, entry in before.fleet.entries.items() if _is_fixed(entry, candidate, moved))
     await _read_ahead(before, fixed)
     effects: dict[PlacementRef, Effect] = {}
     for number, ref in enumerate(sorted({*before.fleet.entries, *after.fleet.entries})):
         if number % BREATH == 0:
             await asyncio.sleep(0)
-        effects[ref] = Effect.NONE if ref in fixed else _effect(ref, before, after)
+        effects[ref] = Effect.NONE if ref in fixed else await _effect(ref, before, after)
     return Preview(candidate, before, after, effects, fixed)
 
 
@@ -118,14 +118,14 @@ def _is_fixed(entry: Entry, candidate: Checkout, moved: frozenset[str]) -> bool:
     return entry.repository.name == candidate.repository and entry.application.revision not in moved
 
 
-def _effect(ref: PlacementRef, before: Snapshot, after: Snapshot) -> Effect:
+async def _effect(ref: PlacementRef, before: Snapshot, after: Snapshot) -> Effect:
     old, new = _present(ref, before), _present(ref, after)
     if old is None or new is None:
         return Effect.REMOVED if old else Effect.ADDED if new else Effect.NONE
-    if _policy(ref, before) == _policy(ref, after) and _renders_alike(ref, before, after):
+    if _policy(ref, before) == _policy(ref, after) and await _renders_alike(ref, before, after):
         return Effect.NONE
-    said = _said(ref, before)
-    if said != _said(ref, after):
+    said = await _said(ref, before)
+    if said != await _said(ref, after):
         return Effect.CHANGED
     return Effect.NONE if isinstance(said, str) else Effect.ALIKE  # what a failed render read is not known
 
@@ -149,7 +149,7 @@ def _policy(ref: PlacementRef, snapshot: Snapshot) -> tuple[object, ...]:
     )
 
 
-def _renders_alike(ref: PlacementRef, before: Snapshot, after: Snapshot) -> bool:
+async def _renders_alike(ref: PlacementRef, before: Snapshot, after: Snapshot) -> bool:
     """Tell whether nothing moved that the placement reads; False too where that can't be known."""
     try:
         old, new = before.checkout(before.entry(ref)), after.checkout(after.entry(ref))
@@ -158,15 +158,15 @@ def _renders_alike(ref: PlacementRef, before: Snapshot, after: Snapshot) -> bool
     renderer, platform = before.renderer, before.fleet.checkout
     if not renderer.is_known_to_hold(ref, before.entry(ref), old, platform):
         with suppress(ConvergeError):  # whoever compares meets it again
-            renderer.rendered(ref, before.entry(ref), old, platform)
+            await renderer.rendered(ref, before.entry(ref), old, platform)
     return renderer.is_known_to_hold(ref, after.entry(ref), new, after.fleet.checkout)
 
 
-def _said(ref: PlacementRef, snapshot: Snapshot) -> tuple[object, ...] | str:
+async def _said(ref: PlacementRef, snapshot: Snapshot) -> tuple[object, ...] | str:
     """Give all that a plan starts from, or why there is none."""
     entry = snapshot.entry(ref)
     try:
-        digest = snapshot.rendered(ref).desired.digest
+        digest = (await snapshot.rendered(ref)).desired.digest
     except ConvergeError as error:
         return _without_commits(str(error), entry, snapshot)
     return digest, entry.target, entry.application.create_namespace, entry.application.sync.prune
@@ -187,11 +187,11 @@ async def plan_preview(
     return await plan_works(works, found.after.fleet, open_target, done=done)
 
 
-def _with(found: Preview, ref: PlacementRef) -> tuple[Desired, Application]:
-    return wanted_of(found.after, ref)
+async def _with(found: Preview, ref: PlacementRef) -> tuple[Desired, Application]:
+    return await wanted_of(found.after, ref)
 
 
-def _gone(found: Preview, ref: PlacementRef) -> tuple[Desired, Application]:
+async def _gone(found: Preview, ref: PlacementRef) -> tuple[Desired, Application]:
     """Say what is left of a placement that git no longer names: nothing, under its environment's policy."""
     revision = Revision(NOWHERE, found.candidate.commit)
     entry = found.after.fleet.entries.get(ref)

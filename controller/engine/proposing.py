@@ -12,7 +12,8 @@ from typing import Final
 from controller.documents import canonical, digest_of
 from controller.engine.backoff import backoff_seconds
 from controller.engine.events import DriftProposed, ProposalFailed, Tell
-from controller.engine.operations import Accepted, OperationChange, acceptance
+from controller.engine.operations import Accepted, OperationChange, acceptance, with_prepared
+from controller.engine.preparing import Workshop
 from controller.engine.spawning import Spawn
 from controller.git import Committer, Identity, Mirror
 from controller.model import (
@@ -62,11 +63,12 @@ def proposal_branch(placement: PlacementRef, fields: Sequence[Accepted]) -> str:
 class Proposer:
     """Offers drift, one placement's at a time. Owned by the controller."""
 
-    def __init__(self, spawn: Spawn, clock: Clock, tell: Tell, identity: Identity) -> None:
+    def __init__(self, spawn: Spawn, clock: Clock, tell: Tell, identity: Identity, workshop: Workshop) -> None:
         self._spawn = spawn
         self._clock = clock
         self._tell = tell
         self._identity = identity
+        self._workshop = workshop
         self._offered: dict[PlacementRef, str] = {}  # the branch of what was offered last
 
     def offer(
@@ -125,7 +127,11 @@ class Proposer:
         if await mirror.refs([f"refs/heads/{branch}"]):
             return
         folder = _folder(placement.group, requests, placement)
-        operation = await mirror.compute(lambda: acceptance(placement, fields, requests, folder))
+        operation = await self._workshop.work(
+            lambda prepared: mirror.compute(
+                lambda: acceptance(placement, fields, with_prepared(requests, prepared), folder)
+            )
+        )
         committer = Committer(mirror, branch, identity=self._identity, clock=self._clock, suffix="", start=head)
         async with committer:
             commit = await committer.submit(OperationChange(operation, _why(placement, fields)))

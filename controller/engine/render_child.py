@@ -34,7 +34,7 @@ def frame_of(value: Any) -> bytes:
 
 def main() -> None:
     from controller.model import ConvergeError  # noqa: PLC0415  the parent imports this module for its frames
-    from controller.render import render  # noqa: PLC0415
+    from controller.render import Needed, render  # noqa: PLC0415
 
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # whoever prints does not spoil a frame
@@ -43,7 +43,7 @@ def main() -> None:
         trees = {name: _held(held, getattr(request, name)) for name in ("application", "platform")}
         try:
             answer: Any = render(replace(request, **trees))
-        except ConvergeError as error:
+        except (ConvergeError, Needed) as error:
             answer = error
         except Exception:  # noqa: BLE001  a bug is the parent's to show, in this placement's run
             answer = traceback.format_exc()

@@ -19,7 +19,7 @@ from typing import Any
 from controller.engine import render_child
 from controller.engine.render_child import LENGTH, frame_of
 from controller.model import ConvergeError, Transient
-from controller.render import Rendered, RenderRequest
+from controller.render import Needed, Rendered, RenderRequest
 from controller.runtime import bare_environment
 
 PROGRAM = Path(render_child.__file__)
@@ -57,7 +57,10 @@ class RenderPool:
         return len(self._idle) + len(self._busy)
 
     async def render(self, request: RenderRequest) -> Rendered:
-        """Render in a worker. Raises what `render` raises, and Transient where the worker is lost or too slow."""
+        """Render in a worker. Raises what `render` raises, and Transient where the worker is lost or too slow.
+
+        What is prepared crosses to it, so none of it may be a Secret.
+        """
         async with self._places:
             worker = await self._take()
             try:
@@ -75,7 +78,7 @@ class RenderPool:
                 self._end(worker)  # what it does now nobody will read
                 raise
             self._give_back(worker)
-        if isinstance(answer, ConvergeError):
+        if isinstance(answer, ConvergeError | Needed):
             raise answer
         if not isinstance(answer, Rendered):
             raise RuntimeError(f"a render crashed in its worker:\n{answer}")  # noqa: TRY004  it is a traceback

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from controller.documents import canonical, digest_of
 from controller.engine.fleet import Entry
 from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
+from controller.engine.preparing import Workshop, is_shareable
 from controller.engine.render_pool import RenderPool
 from controller.engine.sources import Checkout
 from controller.model import (
@@ -30,10 +31,11 @@ from controller.model import (
     TargetName,
     TerraformTarget,
     Tree,
+    Unequipped,
     Unknown,
     format_path,
 )
-from controller.render import Read, Rendered, RenderRequest, Wire, overlay_paths, render
+from controller.render import Prepared, Read, Rendered, RenderRequest, Wire, overlay_paths, render
 
 Outputs: TypeAlias = "Mapping[TargetName, Mapping[str, JsonValue | Secret]]"
 
@@ -52,9 +54,18 @@ NEWEST_SHARE = 0.2  # of the last render in the mean
 
 
 class Renderer:
-    """Keeps the last render of each placement; a failure is kept like a success, since it is as pure."""
+    """Keeps the last render of each placement; a failure is kept like a success, since it is as pure.
 
-    def __init__(self, footprints: Footprints | None = None, pool: RenderPool | None = None) -> None:
+    Not so a failure of the place we run at (Unequipped): the next call tries again.
+    """
+
+    def __init__(
+        self,
+        footprints: Footprints | None = None,
+        pool: RenderPool | None = None,
+        workshop: Workshop | None = None,
+    ) -> None:
+        self.workshop = workshop or Workshop()
         self._kept: dict[PlacementRef, _Kept] = {}
         self._footprints = footprints
         self._pool = pool
@@ -62,7 +73,7 @@ class Renderer:
         self._seconds = 0.0  # that a render took of late, one with another
         self.renders = 0  # how many were really done, for tests and metrics
 
-    def rendered(
+    async def rendered(
         self,
         placement: PlacementRef,
         entry: Entry,
@@ -70,7 +81,7 @@ class Renderer:
         platform: Checkout,
         outputs: Outputs | None = None,
     ) -> Rendered:
-        """Give the placement's desired state. Raises Stalled (Invalid) where it does not render.
+        """Give the placement's desired state. Raises Stalled (Invalid) where it does not render, Transient.
 
         `outputs` are what the group's other placements give out; one that is not there stands as a symbol.
         """
@@ -78,7 +89,7 @@ class Renderer:
         wires = wires_of(entry, outputs or {})
         is_wired = kept is not None and kept.wires == wires
         if kept is None or not is_wired or not self._is_current(kept, placement, entry, application, platform):
-            kept = self._render(placement, entry, application, platform, wires)
+            kept = await self._render(placement, entry, application, platform, wires)
         if isinstance(kept.result, Stalled):
             raise kept.result
         return kept.result
@@ -97,7 +108,7 @@ class Renderer:
         """
         is_for_pool = not isinstance(entry.target, TerraformTarget) and not entry.application.inputs
         if self._pool is None or not is_for_pool or self.is_current(placement, entry, application, platform):
-            return self.rendered(placement, entry, application, platform, outputs)
+            return await self.rendered(placement, entry, application, platform, outputs)
         self._waiting += 1
         try:
             await asyncio.sleep(0)  # whoever else was woken by the same commit says so first
@@ -105,12 +116,15 @@ class Renderer:
         finally:
             self._waiting -= 1
         if not is_worth_it:
-            return self.rendered(placement, entry, application, platform, outputs)
+            return await self.rendered(placement, entry, application, platform, outputs)
         self.renders += 1
-        try:
-            result: Rendered | Stalled = await self._pool.render(request_for(placement, entry, application, platform))
-        except Stalled as error:
-            result = error
+        pool, request = self._pool, request_for(placement, entry, application, platform)
+
+        async def by_a_worker(prepared: Prepared) -> Rendered:
+            ready = replace(request, prepared=prepared)
+            return await pool.render(ready) if is_shareable(prepared) else _by_target(ready, entry)
+
+        result = await self._result(by_a_worker)
         kept = self._keep(placement, entry, application, platform, (), result)
         if isinstance(kept.result, Stalled):
             raise kept.result
@@ -161,7 +175,7 @@ class Renderer:
         self._kept[placement] = replace(kept, revision=revision, cover=cover)
         return True
 
-    def _render(
+    async def _render(
         self,
         placement: PlacementRef,
         entry: Entry,
@@ -170,14 +184,26 @@ class Renderer:
         wires: tuple[Wire, ...],
     ) -> _Kept:
         self.renders += 1
-        started = time.perf_counter()
         request = replace(request_for(placement, entry, application, platform), wires=wires)
-        try:
-            result: Rendered | Stalled = _by_target(request, entry)
-        except Stalled as error:
-            result = error
-        self._seconds += (time.perf_counter() - started - self._seconds) * NEWEST_SHARE
+
+        async def here(prepared: Prepared) -> Rendered:
+            started = time.perf_counter()
+            try:
+                return _by_target(replace(request, prepared=prepared), entry)
+            finally:
+                self._seconds += (time.perf_counter() - started - self._seconds) * NEWEST_SHARE
+
+        result = await self._result(here)
         return self._keep(placement, entry, application, platform, wires, result)
+
+    async def _result(self, do: Callable[[Prepared], Awaitable[Rendered]]) -> Rendered | Stalled:
+        """Give what a render and what it needs come to, as far as it is pure. Raises what is not."""
+        try:
+            return await self.workshop.work(do)
+        except Unequipped:
+            raise
+        except Stalled as error:
+            return error
 
     def _keep(
         self,

@@ -25,6 +25,7 @@ from controller.model import (
     SyncStatus,
     Transient,
     Transition,
+    Unequipped,
     Waiting,
 )
 from controller.runtime import Clock
@@ -154,7 +155,7 @@ class Runner:
             return
         memory.failures = 0
         match run.error:
-            case Waiting():
+            case Waiting() | Unequipped():
                 self._queue.add_later(placement, WAITING_SECONDS)
             case Stalled() if not isinstance(run.error, Invalid):
                 self._queue.add_later(placement, STALLED_SECONDS)

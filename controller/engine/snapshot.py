@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +13,7 @@ from controller.engine.checks import CHECKS
 from controller.engine.fleet import Entry, Fleet, checkout_for, fleet_at, fleet_of, revisions_of, signers_of
 from controller.engine.footprints import Footprints
 from controller.engine.pool import OpenTarget, Place
+from controller.engine.preparing import Workshop
 from controller.engine.rendering import Renderer, request_for
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout, Source
@@ -55,13 +56,13 @@ class Snapshot:
     def entry(self, placement: PlacementRef) -> Entry:
         return self.fleet.entries[placement]
 
-    def rendered(self, placement: PlacementRef) -> Rendered:
+    async def rendered(self, placement: PlacementRef) -> Rendered:
         """Render one placement and check what it may touch. Raises Stalled, Transient."""
         entry = self.entry(placement)
         if problems := self.fleet.platform.problems.get(placement.group):
             raise Invalid(problems)
         checkout = self.checkout(entry)
-        rendered = self.renderer.rendered(placement, entry, checkout, self.fleet.checkout)
+        rendered = await self.renderer.rendered(placement, entry, checkout, self.fleet.checkout)
         for check in CHECKS:
             check(rendered.desired, self.fleet.platform)
         return rendered
@@ -94,7 +95,12 @@ def select(refs: Iterable[PlacementRef], wanted: Sequence[str]) -> tuple[Placeme
 
 
 async def take_snapshot(
-    settings: Settings, mirrors: Mirrors, *, clock: Clock, footprints: Footprints | None = None
+    settings: Settings,
+    mirrors: Mirrors,
+    *,
+    clock: Clock,
+    footprints: Footprints | None = None,
+    workshop: Workshop | None = None,
 ) -> Snapshot:
     """Read the platform and every repository it names, once each, at the same time.
 
@@ -102,13 +108,17 @@ async def take_snapshot(
     application repository that can't be read is told by its own placements only.
     """
     head, fleet = await _read_platform(settings, mirrors, clock)
-    return Snapshot(fleet, {PLATFORM: head, **await _read_applications(fleet, mirrors, clock)}, Renderer(footprints))
+    sources = await _read_applications(fleet, mirrors, clock)
+    return Snapshot(fleet, {PLATFORM: head, **sources}, Renderer(footprints, workshop=workshop))
 
 
-async def snapshot_of(platform: Checkout, mirrors: Mirrors, *, clock: Clock) -> Snapshot:
+async def snapshot_of(
+    platform: Checkout, mirrors: Mirrors, *, clock: Clock, workshop: Workshop | None = None
+) -> Snapshot:
     """Give the fleet that a platform tree at hand describes, committed or not. Raises as `take_snapshot`."""
     fleet = fleet_of(read_platform(platform.tree), platform)
-    return Snapshot(fleet, await _read_applications(fleet, mirrors, clock), Renderer())
+    sources = await _read_applications(fleet, mirrors, clock)
+    return Snapshot(fleet, sources, Renderer(workshop=workshop))
 
 
 async def _read_platform(settings: Settings, mirrors: Mirrors, clock: Clock) -> tuple[Source, Fleet]:
@@ -125,7 +135,8 @@ async def read_with(before: Snapshot, platform: Checkout, mirrors: Mirrors, *, c
     """
     fleet = fleet_of(read_platform(platform.tree), platform)
     sources = await _read_applications(fleet, mirrors, clock, before)
-    return Snapshot(fleet, {PLATFORM: before.sources[PLATFORM], **sources}, Renderer())
+    renderer = Renderer(workshop=before.renderer.workshop)
+    return Snapshot(fleet, {PLATFORM: before.sources[PLATFORM], **sources}, renderer)
 
 
 async def _read_applications(
@@ -187,12 +198,12 @@ async def plan_all(
     return await plan_works(works, snapshot.fleet, open_target, done=done)
 
 
-def wanted_of(snapshot: Snapshot, placement: PlacementRef) -> tuple[Desired, Application]:
+async def wanted_of(snapshot: Snapshot, placement: PlacementRef) -> tuple[Desired, Application]:
     """Say what shall be of a placement, and by which policy. Raises Stalled, Transient."""
     application = snapshot.entry(placement).application
     if application.state is State.ABSENT:
         return nothing(placement, Revision(NOWHERE, snapshot.fleet.checkout.commit)), application
-    return snapshot.rendered(placement).desired, application
+    return (await snapshot.rendered(placement)).desired, application
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +211,7 @@ class Work:
     """A placement to plan; `wanted` gives what shall be of it, or raises why that can't be said."""
 
     placement: PlacementRef
-    wanted: Callable[[], tuple[Desired, Application]]
+    wanted: Callable[[], Awaitable[tuple[Desired, Application]]]
 
 
 async def plan_works(
@@ -221,7 +232,7 @@ async def _plan(
     try:
         if isinstance(target, ConvergeError):
             raise target
-        desired, application = work.wanted()
+        desired, application = await work.wanted()
         desired = release(desired, application.sync.ignore, now=SystemClock().now())
         planned = Planned(work.placement, await target.plan(desired, application))
     except ConvergeError as error:

@@ -1,6 +1,6 @@
 """The words of `docs/architecture.md` as frozen values. No I/O; imports nothing of ours."""
 
-from controller.model.errors import ConvergeError, Invalid, Position, Problem, Stalled, Transient, Waiting
+from controller.model.errors import ConvergeError, Invalid, Position, Problem, Stalled, Transient, Unequipped, Waiting
 from controller.model.fields import (
     ABSENT,
     Cause,
@@ -149,6 +149,7 @@ __all__ = [
     "Transient",
     "Transition",
     "Tree",
+    "Unequipped",
     "Unknown",
     "Verify",
     "Waiting",

@@ -2,7 +2,8 @@
 
 ConvergeError
 ├── Stalled     a human must change something; no retry, shown in the status
-│   └── Invalid     what somebody wrote is wrong; carries every problem of it at once
+│   ├── Invalid     what somebody wrote is wrong; carries every problem of it at once
+│   └── Unequipped  a program, key or credential is missing here; looked for again, since it comes without a commit
 ├── Waiting     something else must finish first; its event wakes us
 └── Transient   the world hiccuped; retried with backoff and jitter
 """
@@ -56,6 +57,10 @@ class Invalid(Stalled):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+class Unequipped(Stalled):
+    """A program, key or credential is missing where we run: looked for again, since it comes without a commit."""
 
 
 class Waiting(ConvergeError):

@@ -19,6 +19,7 @@ from controller.model import (
     Tree,
     Unknown,
 )
+from controller.render.needs import Prepared
 
 RENDERER_VERSION: Final = "1"  # part of every Desired's inputs: raise it when the same input gives other bytes
 
@@ -51,6 +52,7 @@ class RenderRequest:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     cluster_scoped: frozenset[str] = frozenset()
     wires: tuple[Wire, ...] = ()
+    prepared: Prepared = field(default_factory=dict)  # results of what earlier tries raised Needed for
 
 
 @dataclass(frozen=True, slots=True, order=True)

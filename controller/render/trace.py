@@ -32,6 +32,7 @@ from controller.model import (
     format_path,
 )
 from controller.render.addressing import keyed, value_at
+from controller.render.needs import Need, Needed
 from controller.render.rendering import render
 from controller.render.request import Rendered, RenderRequest
 
@@ -60,7 +61,7 @@ class _Place:
 def explain(request: RenderRequest, key: ObjectKey, field: FieldPath) -> tuple[Setting, ...]:
     """Say which places set a field of one object: those that move it, then the base's own that they override.
 
-    Raises Stalled where the render has no such object or field, and what `render` raises.
+    Raises Stalled where the render has no such object or field, and what `render` raises; Needed for all edits at once.
     """
     rendered = render(request)
     manifest = _manifest(rendered, key)
@@ -71,10 +72,16 @@ def explain(request: RenderRequest, key: ObjectKey, field: FieldPath) -> tuple[S
     for number, needle in enumerate(_needles(goal.plain(value))):
         if number == 1 and found:
             break  # the value stands somewhere whole: its parts say no more
+        needs: list[Need] = []
         for place in _places(request, rendered, needle, manifest.origin):
             trials += 1
-            if trials <= MAX_TRIALS and _moves(request, place, goal):
-                found.append(_setting(place))
+            try:
+                if trials <= MAX_TRIALS and _moves(request, place, goal):
+                    found.append(_setting(place))
+            except Needed as needed:
+                needs += needed.needs
+        if needs:
+            raise Needed(needs)
     own = _own_place(request, manifest, field)
     if own is not None and all((own.origin, own.column) != (one.origin, one.column) for one in found):
         found.append(replace(own, overridden=bool(found)))

@@ -320,8 +320,10 @@ async def test_a_placement_waits_for_what_it_depends_on() -> None:
 async def test_an_object_that_another_placement_holds_is_refused() -> None:
     world = World()
     other = replace(
-        world.renderer.rendered(
-            REF, world._inputs().entry, world._inputs().application, world._inputs().platform
+        (
+            await world.renderer.rendered(
+                REF, world._inputs().entry, world._inputs().application, world._inputs().platform
+            )
         ).desired,
         placement=placement("other"),
     )

@@ -131,7 +131,7 @@ async def test_workers_are_started_only_where_there_is_enough_to_render(
     assert pool.workers == 0
     monkeypatch.setattr(rendering, "WORTH_SECONDS", 0.0)
     together = Renderer(pool=pool)
-    together.rendered(placement("a0"), fleet.entries["a0"], apps, platform)  # what one takes is known now
+    await together.rendered(placement("a0"), fleet.entries["a0"], apps, platform)  # what one takes is known now
     assert await everything(together) == expected
     assert pool.workers == 2
     assert await everything(together) == expected

@@ -71,7 +71,7 @@ class Fleet:
         before = self.renderer.renders
         apps, platform = await self.head(APPS), await self.head(PLATFORM)
         for name, one in self.entries.items():
-            self.renderer.rendered(placement(name), one, apps, platform)
+            await self.renderer.rendered(placement(name), one, apps, platform)
         return self.renderer.renders - before
 
 

@@ -9,6 +9,7 @@ from controller.config import read_platform
 from controller.engine.fleet import Entry, Fleet, fleet_of
 from controller.engine.history.comparing import ObjectDifference, compare
 from controller.engine.history.versions import Version
+from controller.engine.preparing import Workshop
 from controller.engine.rendering import Renderer
 from controller.engine.sources import Checkout
 from controller.git import Mirror, Mirrors
@@ -35,7 +36,14 @@ class PastRender:
     application: Mirror
 
 
-async def render_at(platform: Mirror, mirrors: Mirrors, placement: PlacementRef, revision: Revision) -> PastRender:
+async def render_at(
+    platform: Mirror,
+    mirrors: Mirrors,
+    placement: PlacementRef,
+    revision: Revision,
+    *,
+    workshop: Workshop | None = None,
+) -> PastRender:
     """Render a placement as it was at a revision. Raises Stalled where its commits or its entry are not to be had."""
     checkout = await _checkout(platform, PLATFORM, revision.platform)
     fleet = fleet_of(read_platform(checkout.tree), checkout)
@@ -44,7 +52,7 @@ async def render_at(platform: Mirror, mirrors: Mirrors, placement: PlacementRef,
         raise Stalled(f"platform commit {revision.platform[:8]} has no {placement}")
     mirror = mirrors.mirror(entry.repository.url, entry.repository.credentials)
     application = await _checkout(mirror, entry.repository.name, revision.application)
-    rendered = Renderer().rendered(placement, entry, application, checkout)
+    rendered = await Renderer(workshop=workshop).rendered(placement, entry, application, checkout)
     return PastRender(rendered.desired, fleet, entry, mirror)
 
 
@@ -54,12 +62,20 @@ async def _checkout(mirror: Mirror, name: RepositoryName, commit: CommitId) -> C
 
 
 async def differences(
-    platform: Mirror, mirrors: Mirrors, group: GroupRef, before: Version, after: Version
+    platform: Mirror,
+    mirrors: Mirrors,
+    group: GroupRef,
+    before: Version,
+    after: Version,
+    *,
+    workshop: Workshop | None = None,
 ) -> Mapping[TargetName, tuple[ObjectDifference, ...]]:
     """Say what differs between two versions on each target that the newer one concerned. Raises as `render_at`."""
     found: dict[TargetName, tuple[ObjectDifference, ...]] = {}
     for target in map(TargetName, after.targets):
         placement = PlacementRef(group.environment, group.application, target)
-        old, new = [await render_at(platform, mirrors, placement, one.revision) for one in (before, after)]
+        old, new = [
+            await render_at(platform, mirrors, placement, one.revision, workshop=workshop) for one in (before, after)
+        ]
         found[target] = compare(old.desired, new.desired)
     return found

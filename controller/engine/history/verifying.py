@@ -16,6 +16,7 @@ from controller.engine.fleet import Entry, signers_of
 from controller.engine.history.reading import Approved
 from controller.engine.history.rendering import PastRender, render_at
 from controller.engine.history.versions import State, Version
+from controller.engine.preparing import Workshop
 from controller.git import BranchFiles, Mirror, Mirrors
 from controller.model import PLATFORM, ConvergeError, GroupRef, OnPending, PlacementRef, Stalled, TargetName
 from controller.records import recorded_contents, rendered_contents
@@ -44,6 +45,7 @@ class Sources:
     platform: Mirror
     records: Mirror
     mirrors: Mirrors
+    workshop: Workshop | None = None
 
 
 async def prove(
@@ -81,7 +83,9 @@ async def _proof(
     older: dict[str, set[str]],
 ) -> Proof:
     try:
-        render = await render_at(sources.platform, sources.mirrors, placement, version.revision)
+        render = await render_at(
+            sources.platform, sources.mirrors, placement, version.revision, workshop=sources.workshop
+        )
         wanted = rendered_contents(render.desired.manifests, placement)
         tree = await sources.records.tree(state.commit, repository=PLATFORM)
         recorded = await sources.records.compute(lambda: recorded_contents(BranchFiles(tree), placement))

@@ -3,7 +3,7 @@
 A person could have made every one of these commits by hand; nothing else of the program knows of operations.
 """
 
-from controller.engine.operations.accepting import Accept, acceptance
+from controller.engine.operations.accepting import Accept, acceptance, with_prepared
 from controller.engine.operations.approving import Approve
 from controller.engine.operations.cloning import CloneEnvironment, mentions
 from controller.engine.operations.entries import entry_of
@@ -37,4 +37,5 @@ __all__ = [
     "mentions",
     "parse_image",
     "revision_to_carry",
+    "with_prepared",
 ]

@@ -15,7 +15,7 @@ from controller.engine.operations.fields import drop_empty_parents, put
 from controller.engine.operations.trees import EditedTree
 from controller.engine.operations.ways import Accepted, Way, ways
 from controller.model import ConvergeError, Desired, GroupRef, PlacementRef, Stalled, Tree
-from controller.render import RenderRequest, render
+from controller.render import Prepared, RenderRequest, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,13 @@ class Accept:
         return files
 
 
+def with_prepared(
+    requests: Mapping[PlacementRef, RenderRequest], prepared: Prepared
+) -> Mapping[PlacementRef, RenderRequest]:
+    """Give renders what other programs have done for them."""
+    return {ref: replace(each, prepared=prepared) for ref, each in requests.items()}
+
+
 def acceptance(
     placement: PlacementRef,
     accepted: Sequence[Accepted],
@@ -47,7 +54,7 @@ def acceptance(
 ) -> Accept:
     """Find how to say all of these. `requests` are those of the group's placements, `folder` is the overlay to use.
 
-    Raises Stalled for a field that no way changes alone, and what `render` raises.
+    Raises Stalled for a field that no way changes alone, and what `render` raises; so it needs what a render needs.
     """
     tree = requests[placement].platform
     files: dict[str, bytes] = {}

@@ -1,0 +1,119 @@
+"""Does what renders need of other programs, and renders again with the results.
+
+A render that needs nothing passes through at no cost. One that does raises Needed; the needs are worked off, a few at a
+time, and the render is tried again, until it needs nothing that is not there. Results are kept in memory, by digest, up
+to a bound: a change of an overlay templates no chart anew. They are never written anywhere: some are secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
+
+from controller.model import Digest, Invalid, Secret, Stalled, Unequipped
+from controller.render import Need, Needed, Prepared, Result
+
+T = TypeVar("T")
+Craft: TypeAlias = "Callable[[Any], Awaitable[Result]]"  # does one kind of need; raises ConvergeErrors
+
+MOST_ROUNDS: Final = 16  # a need's result may lead to another need; more than this is a bug
+KEPT_BYTES: Final = 64 << 20
+
+
+class Workshop:
+    """Has needs done. `crafts` are the functions that do them, by the type of the need.
+
+    What a craft gives is kept, and so is a Stalled that it raises, since its verdict is about the need alone. What is
+    Unequipped (no such program, no such key) and what passes by itself is tried again the next time.
+    """
+
+    def __init__(
+        self, crafts: Mapping[type[Any], Craft] | None = None, *, places: int = 4, kept_bytes: int = KEPT_BYTES
+    ) -> None:
+        self._crafts = dict(crafts or {})
+        self._places = asyncio.Semaphore(places)
+        self._kept_bytes = kept_bytes
+        self._kept: OrderedDict[Digest, Result | Stalled] = OrderedDict()
+        self._bytes = 0
+        self._turns: WeakValueDictionary[Digest, asyncio.Lock] = WeakValueDictionary()
+        self.works = 0  # how many were really done, for tests and metrics
+
+    async def work(self, do: Callable[[Prepared], Awaitable[T]]) -> T:
+        """Do what raises Needed where something is missing, with what it needs. Raises what it and the crafts raise."""
+        prepared: dict[Digest, Result] = {}
+        for _ in range(MOST_ROUNDS):
+            try:
+                return await do(prepared)
+            except Needed as needed:
+                prepared |= await self._done(needed.needs)
+        raise RuntimeError("a render needs something else whenever it is given what it needs")
+
+    async def _done(self, needs: tuple[Need, ...]) -> dict[Digest, Result]:
+        """Do them at the same time. Raises every problem of what is Invalid at once, else the first error."""
+        wanted = {need.digest: need for need in needs}
+        given = await asyncio.gather(*(self._one(*one) for one in wanted.items()), return_exceptions=True)
+        results: dict[Digest, Result] = {}
+        errors: list[BaseException] = []
+        for digest, one in zip(wanted, given, strict=True):
+            if isinstance(one, BaseException):
+                errors.append(one)
+            else:
+                results[digest] = one
+        problems = [problem for error in errors if isinstance(error, Invalid) for problem in error.problems]
+        for error in errors:
+            if not isinstance(error, Invalid):
+                raise error
+        if problems:
+            raise Invalid(dict.fromkeys(problems))
+        return results
+
+    async def _one(self, digest: Digest, need: Need) -> Result:
+        turn = self._turns.setdefault(digest, asyncio.Lock())
+        async with turn:  # whoever needs the same waits for it, and does not do it again
+            kept = self._kept.get(digest)
+            if kept is None:
+                kept = await self._made(need)
+                self._keep(digest, kept)
+            else:
+                self._kept.move_to_end(digest)
+        if isinstance(kept, Stalled):
+            raise kept
+        return kept
+
+    async def _made(self, need: Need) -> Result | Stalled:
+        craft = self._crafts.get(type(need))
+        if craft is None:
+            raise Unequipped(f"{need.where}: this process has no means for a {type(need).__name__}")
+        async with self._places:
+            self.works += 1
+            try:
+                return await craft(need)
+            except Unequipped:
+                raise
+            except Stalled as error:
+                return error
+
+    def _keep(self, digest: Digest, result: Result | Stalled) -> None:
+        self._kept[digest] = result
+        self._bytes += _size(result)
+        while self._bytes > self._kept_bytes and self._kept:
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= _size(dropped)
+
+
+def _size(result: Result | Stalled) -> int:
+    match result:
+        case Secret():
+            return len(result.reveal())
+        case bytes():
+            return len(result)
+        case _:
+            return len(str(result))
+
+
+def is_shareable(prepared: Prepared) -> bool:
+    """Tell whether results may cross to another process: a Secret does not."""
+    return not any(isinstance(one, Secret) for one in prepared.values())

@@ -1,0 +1,92 @@
+"""What a render can't do itself: work for another program, such as helm or sops.
+
+Rendering is pure and has no processes. Where it meets such work, it looks into `RenderRequest.prepared` for the result,
+by the need's digest. Where one is missing it raises Needed with all that it can name at that point; whoever renders has
+the work done and renders again. A need holds everything that its result depends on, so that it can be carried to
+another process, and its result kept by its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TypeAlias
+
+from controller.documents import canonical, digest_of
+from controller.model import Digest, JsonValue, Position, Secret
+
+Result: TypeAlias = "bytes | Secret"  # of a need's work; a Secret stays in the process that made it
+Prepared: TypeAlias = "Mapping[Digest, Result]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartTemplate:
+    """A Helm chart to be templated: its result is what `helm template` prints.
+
+    `files` are the chart's own, by their path inside it; `values` are canonical JSON. `where` and `path` only tell
+    people which chart it is: they are no part of the digest.
+    """
+
+    files: tuple[tuple[str, bytes], ...]
+    values: bytes
+    release: str
+    namespace: str
+    kube_version: str = ""  # "": what helm takes by itself
+    api_versions: tuple[str, ...] = ()
+    include_crds: bool = True
+    where: Position  # whose problem it is that it can't be done, where the chart's own files don't say so
+    path: str = ""  # of the chart in its tree
+
+    @property
+    def digest(self) -> Digest:
+        said: list[JsonValue] = [
+            "chart",
+            [[path, sha256(data).hexdigest()] for path, data in self.files],
+            sha256(self.values).hexdigest(),
+            self.release,
+            self.namespace,
+            self.kube_version,
+            list(self.api_versions),
+            self.include_crds,
+        ]
+        return digest_of(canonical(said))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decryption:
+    """An encrypted file: its result is what it says in the clear, as a Secret.
+
+    `format` is what sops is told of it (yaml, json, dotenv, ini, binary); `credential` names what holds the key in the
+    credential store.
+    """
+
+    data: bytes
+    format: str
+    credential: str
+    where: Position
+
+    @property
+    def digest(self) -> Digest:
+        said: list[JsonValue] = ["decryption", sha256(self.data).hexdigest(), self.format, self.credential]
+        return digest_of(canonical(said))
+
+
+Need: TypeAlias = ChartTemplate | Decryption
+
+
+class Needed(Exception):
+    """Work that must be done before a render can go on. Never a ConvergeError: nothing pure may swallow it."""
+
+    def __init__(self, needs: Sequence[Need]) -> None:
+        self.needs = tuple(needs)
+        super().__init__(self.needs)
+
+
+def results_of(needs: Iterable[Need], prepared: Prepared) -> tuple[Result, ...]:
+    """Give the results of some needs. Raises Needed with all of those that have none yet."""
+    wanted = [(need, need.digest) for need in needs]
+    missing = [need for need, digest in wanted if digest not in prepared]
+    if missing:
+        raise Needed(missing)
+    return tuple(prepared[digest] for _, digest in wanted)
