@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ from controller.cli.options import (
     platform_options,
     run_async,
 )
+from controller.model import ConvergeError
 
 if TYPE_CHECKING:
     from controller.engine import Planned, Preview, Question
@@ -84,8 +86,30 @@ async def _plan(wanted: Sequence[str], platform: PlatformOptions, output: str) -
     refs = snapshot.select(wanted)
     with counting("planned", len(refs)) as step:
         planned = await plan_all(snapshot, refs, open_target, done=lambda _one: step())
-    _show(planned, output, head=(), more={})
+    pending = frozenset(str(one.placement) for one in planned if one.plan is not None and one.plan.pending)
+    waits = await _waits(platform, pending) if pending else {}
+    _show(planned, output, head=(), more={"waits": waits} if waits else {}, waits=waits)
     return _code(planned)
+
+
+async def _waits(platform: PlatformOptions, placements: frozenset[str]) -> dict[str, list[dict[str, Any]]]:
+    """Say what these placements wait for, as the controller recorded it; nothing where nothing is recorded."""
+    from controller.cli.wiring import records_tree  # noqa: PLC0415
+    from controller.git import BranchFiles  # noqa: PLC0415
+    from controller.records import statuses  # noqa: PLC0415
+
+    try:
+        tree = await records_tree(platform)
+    except ConvergeError:
+        return {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for status in statuses(BranchFiles(tree)):
+        group = f"{status['metadata']['environment']}/{status['metadata']['application']}"
+        for one in status["placements"]:
+            name = f"{group}@{one['target']}"
+            if name in placements and one.get("waits"):
+                found[name] = [dict(wait) for wait in one["waits"]]
+    return found
 
 
 async def _preview(
@@ -135,7 +159,14 @@ def _preview_json(found: Preview) -> dict[str, Any]:
     }
 
 
-def _show(planned: Sequence[Planned], output: str, *, head: Iterable[str], more: dict[str, Any]) -> None:
+def _show(
+    planned: Sequence[Planned],
+    output: str,
+    *,
+    head: Iterable[str],
+    more: dict[str, Any],
+    waits: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
+) -> None:
     from controller.cli.showing import plan_json, plan_lines, print_json, summary  # noqa: PLC0415
 
     plans = [one.plan for one in planned if one.plan is not None]
@@ -152,6 +183,8 @@ def _show(planned: Sequence[Planned], output: str, *, head: Iterable[str], more:
             click.echo(click.style(str(one.placement), bold=True))
             for line in plan_lines(one.plan):
                 click.echo(line)
+            for wait in waits.get(str(one.placement), ()):
+                click.echo(click.style(f"  {wait['what']}, waiting since {wait['since']}", fg="yellow"))
     click.echo(summary(plans))
 
 

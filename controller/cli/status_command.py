@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,9 +18,11 @@ from controller.cli.options import (
     platform_options,
     run_async,
 )
-from controller.model import EntryKind, Stalled, SyncStatus, Tree
+from controller.model import Stalled, SyncStatus
 
-FOLDER = "status"
+if TYPE_CHECKING:
+    from controller.git import GitTree
+
 COLOURS = {
     SyncStatus.SYNCED: "green",
     SyncStatus.FAILED: "red",
@@ -58,19 +60,13 @@ async def _status(wanted: Sequence[str], platform: PlatformOptions, output: str)
     return next((code for code in (FAILED, DRIFTED, PENDING) if code in codes), FINE)
 
 
-def statuses(tree: Tree, wanted: Sequence[str]) -> Iterable[Any]:
+def statuses(tree: GitTree, wanted: Sequence[str]) -> Iterable[Any]:
     """Read the status files, all or those that are named. Raises Stalled for a name that has none."""
-    from controller.documents import Dialect, read  # noqa: PLC0415
+    from controller.git import BranchFiles  # noqa: PLC0415
+    from controller.records import statuses as recorded  # noqa: PLC0415
 
     found = False
-    paths = [
-        f"{FOLDER}/{environment}/{file}"
-        for environment in tree.names(FOLDER)
-        if tree.kind(f"{FOLDER}/{environment}") is EntryKind.DIRECTORY
-        for file in tree.names(f"{FOLDER}/{environment}")
-    ]
-    for path in paths:
-        status: Any = read(tree.read(path), path=path, dialect=Dialect.KUBERNETES)[0].value
+    for status in recorded(BranchFiles(tree)):
         environment, application = status["metadata"]["environment"], status["metadata"]["application"]
         if not wanted or environment in wanted or f"{environment}/{application}" in wanted:
             found = True

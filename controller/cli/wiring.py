@@ -30,7 +30,7 @@ from controller.engine import (
     snapshot_of,
     take_snapshot,
 )
-from controller.git import CommitInfo, Mirror, Mirrors, choose, ref_patterns
+from controller.git import CommitInfo, GitTree, Mirror, Mirrors, choose, ref_patterns
 from controller.model import (
     PLATFORM,
     CommitId,
@@ -156,7 +156,7 @@ def platform_mirror(options: PlatformOptions) -> tuple[Mirrors, Mirror]:
     return mirrors, mirrors.mirror(options.url, options.credentials)
 
 
-async def records_tree(options: PlatformOptions) -> Tree:
+async def records_tree(options: PlatformOptions) -> GitTree:
     """Read the branch that records are written to, as it is now. Raises Stalled while there is none."""
     places = await records_places(options)
     return await places.records.tree(places.records_head, repository=PLATFORM)

@@ -14,8 +14,10 @@ from controller.config.rules import DEFAULT_RECORDS, group_of
 from controller.config.selecting import targets_of
 from controller.model import (
     Adopt,
+    After,
     Application,
     ApplicationName,
+    Approvals,
     Backend,
     CommitId,
     Environment,
@@ -224,8 +226,29 @@ def _sync(node: Node, base: SyncPolicy) -> SyncPolicy:
         deletions_percent=node.number("deletionsPercent", base.deletions_percent),
         health_seconds=parse_duration(timeout) if timeout else base.health_seconds,
         windows=base.windows if node.get("windows").value is None else windows,
+        after=base.after
+        if node.get("after").value is None
+        else tuple(_after(one) for one in node.get("after").elements()),
+        approvals=_approvals(node.get("approvals"), base.approvals),
         adopt=Adopt(node.text("adopt", base.adopt)),
         ignore=(*base.ignore, *(_ignore(one) for one in node.get("ignore").elements())),
+    )
+
+
+def _after(node: Node) -> After:
+    return After(EnvironmentName(node.text("environment")), parse_duration(node.text("healthyFor", "10m")))
+
+
+def _approvals(node: Node, base: Approvals) -> Approvals:
+    expiry = node.text("expiry")
+    signers = Verify(ssh=tree_path(node.text("ssh")), gpg=tree_path(node.text("gpg")))
+    return Approvals(
+        required=node.number("required", base.required),
+        signers=signers if signers != Verify() else base.signers,
+        authors=node.texts("authors") or base.authors,
+        expiry_seconds=parse_duration(expiry) if expiry else base.expiry_seconds,
+        by_author=node.flag("byAuthor", default=base.by_author),
+        by_review=node.flag("byReview", default=base.by_review),
     )
 
 

@@ -170,6 +170,13 @@ def _manager_glob(text: str) -> Complaint | None:
     )
 
 
+def _address_glob(text: str) -> Complaint | None:
+    name, at, host = text.partition("@")
+    if at and name and host and "@" not in host and not any(one.isspace() or one in "<>" for one in text):
+        return None
+    return Complaint(f"{quoted(text)} is no address", 'Write "li@example.com" or "*@ops.example.com".')
+
+
 def _cron(text: str) -> Complaint | None:
     try:
         parse_cron(text)
@@ -207,6 +214,7 @@ def _parameter(text: str) -> Complaint | None:
 
 FORMATS: Mapping[str, Check] = MappingProxyType(
     {
+        "address-glob": _address_glob,
         "commit-id": _commit,
         "cron": _cron,
         "credential-name": _credential,

@@ -1,8 +1,9 @@
-"""Mistakes that stop single groups and nobody else: cycles of `dependsOn`, and what a repository may not touch."""
+"""Mistakes that stop single groups and nobody else: cycles of `dependsOn` and `after`, and what may not be touched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from controller.config.complaint import listed, quoted
 from controller.config.cycles import cycle_of_each
@@ -17,23 +18,57 @@ from controller.model import ApplicationName, EnvironmentName, GroupRef, Problem
 def group_problems(draft: Draft) -> Mapping[GroupRef, tuple[Problem, ...]]:
     """Give the problems of every group that has one, sorted."""
     found: dict[GroupRef, list[Problem]] = {}
-    for group, problem in (*_cycles(draft), *_limits(draft)):
+    for group, problem in (*_cycles(draft), *_comparable(draft), *_limits(draft)):
         found.setdefault(group, []).append(problem)
     return {group: tuple(sorted(problems)) for group, problems in sorted(found.items())}
 
 
 def _cycles(draft: Draft) -> Iterator[tuple[GroupRef, Problem]]:
-    entries = {_group(environment, name): entry for environment, name, entry in applications(draft)}
-    graph = {
+    """Find groups that wait for themselves: by `dependsOn`, by `sync.after`, or by both."""
+    entries = {_group(environment, name): (environment, entry) for environment, name, entry in applications(draft)}
+    needed = {
         group: [
             other for one in entry.texts("dependsOn") or () if (other := group_of(one, group.environment)) in entries
         ]
-        for group, entry in entries.items()
+        for group, (_, entry) in entries.items()
     }
+    earlier = {
+        group: [other for one in _after(*said) if (other := replace(group, environment=one)) in entries]
+        for group, said in entries.items()
+    }
+    graph = {group: [*needed[group], *earlier[group]] for group in entries}
     for group, cycle in cycle_of_each(graph).items():
         way = " → ".join(map(str, cycle))
-        node = entries[group].get("dependsOn")
-        yield group, node.problem(f"waits for itself: {way}", "Remove one of these dependencies.", of_key=True)
+        environment, entry = entries[group]
+        is_order = cycle[1] not in needed[group]
+        node = _order(environment, entry) if is_order else entry.get("dependsOn")
+        advice = "Take one of these out of `sync.after`." if is_order else "Remove one of these dependencies."
+        yield group, node.problem(f"waits for itself: {way}", advice, of_key=True)
+
+
+def _order(environment: EnvironmentDraft, entry: Node) -> Node:
+    """Give the `after` that counts for an entry: its own, or its environment's."""
+    own = entry.get("sync", "after")
+    return own if own.value is not None else environment.sync.get("after")
+
+
+def _after(environment: EnvironmentDraft, entry: Node) -> Iterator[EnvironmentName]:
+    for one in _order(environment, entry).elements():
+        if (name := one.text("environment")) != environment.name:  # which is a mistake of its own
+            yield EnvironmentName(name)
+
+
+def _comparable(draft: Draft) -> Iterator[tuple[GroupRef, Problem]]:
+    """Refuse an order between entries of different repositories, which have no commit in common."""
+    for environment, name, entry in applications(draft):
+        for one in _after(environment, entry):
+            other = draft.environments.get(one)
+            earlier = other.applications.get(name) if other else None
+            if earlier is None or earlier.text("repository") == entry.text("repository"):
+                continue
+            what = f"comes after {one}/{name}, which is of repository {quoted(earlier.text('repository'))}"
+            advice = "Let both come from one repository, or say `after: []` in this entry's `sync`."
+            yield _group(environment, name), entry.get("repository").problem(what, advice)
 
 
 def _limits(draft: Draft) -> Iterator[tuple[GroupRef, Problem]]:

@@ -35,6 +35,7 @@ _TYPES = {
     "boolean": "true or false",
 }
 _FORMATS = {
+    "address-glob": "address or glob of addresses",
     "commit-id": "commit",
     "cron": "cron expression",
     "credential-name": "name of a credential",

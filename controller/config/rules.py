@@ -125,13 +125,40 @@ def _unknown_group(draft: Draft, group: GroupRef, here: str) -> tuple[str, str] 
     return f"{group.environment} has no application {quoted(group.application)}", near
 
 
+def _policies(draft: Draft) -> Iterator[tuple[EnvironmentDraft, str, Node]]:
+    """Give what is said of sync policies: by environments ("" for the application), and by entries."""
+    for environment in draft.environments.values():
+        yield environment, "", environment.sync
+        yield from ((environment, name, entry.get("sync")) for name, entry in environment.applications.items())
+
+
+def _known_predecessors(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    """Hold `after` against the environments; an entry that says it itself must be in each of them."""
+    for environment, application, sync in _policies(draft):
+        for one in sync.get("after").elements():
+            name = one.text("environment")
+            other = draft.environments.get(name)
+            if not name or name in draft.unreadable:
+                continue
+            if other is None:
+                advice = suggestion(name, draft.environments, empty="")
+                yield one.get("environment").problem(f"there is no environment {quoted(name)}", advice)
+            elif name == environment.name:
+                yield one.get("environment").problem(f"{name} can't come after itself", "Name another environment.")
+            elif application and application not in other.applications:
+                what = f"{name} has no application {quoted(application)}, which would be waited for in vain"
+                yield one.get("environment").problem(what, "Add it there, or name another environment.")
+
+
 def _signer_files(draft: Draft, tree: Tree) -> Iterator[Problem]:
-    for repository in draft.repositories.values():
-        for name, node in repository.get("verify").entries():
-            if isinstance(node.value, str) and node.value and not check_tree_path(node.value):
-                what = _missing_file(tree, tree_path(node.value))
-                if what:
-                    yield node.problem(what, f"Commit the keys that `{name}` names to this repository.")
+    named = [pair for repository in draft.repositories.values() for pair in repository.get("verify").entries()]
+    for _, _, sync in _policies(draft):
+        named += [(name, sync.get("approvals", name)) for name in ("ssh", "gpg")]
+    for name, node in named:
+        if isinstance(node.value, str) and node.value and not check_tree_path(node.value):
+            what = _missing_file(tree, tree_path(node.value))
+            if what:
+                yield node.problem(what, f"Commit the keys that `{name}` names to this repository.")
 
 
 def _missing_file(tree: Tree, path: str) -> str:
@@ -184,6 +211,7 @@ RULES: tuple[Rule, ...] = (
     _known_targets,
     _known_dependencies,
     _known_inputs,
+    _known_predecessors,
     _signer_files,
     _one_way_in,
     _namespace_to_create,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from controller.config import is_open, violations
-from controller.model import Desired, Invalid, Platform, SyncPolicy, Window
+from controller.config import is_open, openings, violations
+from controller.model import Desired, Invalid, Platform, SyncPolicy, Wait, WaitKind, Window
+
+LONGEST_WINDOW: Final = timedelta(days=7)
+HORIZON: Final = timedelta(days=32)  # as far as is looked for the next window; after it, again
 
 
 def check_allowed(desired: Desired, platform: Platform) -> None:
@@ -16,6 +20,21 @@ def check_allowed(desired: Desired, platform: Platform) -> None:
 
 
 CHECKS = (check_allowed,)
+
+
+def window_wait(sync: SyncPolicy, now: datetime) -> Wait | None:
+    """Say why no sync may start now, and when one may; None when one may now."""
+    why = closed_window(sync, now)
+    if not why:
+        return None
+    opens = sorted(
+        moment
+        for window in sync.windows
+        for opening in openings(window, since=now - LONGEST_WINDOW, until=now + HORIZON)
+        if (moment := opening if window.allow else opening + timedelta(seconds=window.seconds)) > now
+    )
+    until = next((moment for moment in opens if not closed_window(sync, moment)), now + HORIZON)
+    return Wait(kind=WaitKind.WINDOW, what=why, until=until)
 
 
 def closed_window(sync: SyncPolicy, now: datetime) -> str:

@@ -10,19 +10,22 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from controller.engine.alarms import Alarms
 from controller.engine.approvals import approved_plans
 from controller.engine.board import Board
-from controller.engine.checks import CHECKS, closed_window
+from controller.engine.checks import CHECKS, window_wait
 from controller.engine.claims import Claims
 from controller.engine.departed import Departures
 from controller.engine.events import Tell
 from controller.engine.fleet import (
     Entry,
     Fleet,
+    groups_that_come_after,
     groups_that_follow,
     places_of,
     takers_of,
@@ -30,6 +33,7 @@ from controller.engine.fleet import (
 from controller.engine.in_force import Arrows, InForce
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
+from controller.engine.predecessors import Predecessors
 from controller.engine.preparing import Workshop
 from controller.engine.proposing import Proposer
 from controller.engine.queue import Queue
@@ -46,6 +50,7 @@ from controller.model import (
     Application,
     ConvergeError,
     Digest,
+    GroupRef,
     Health,
     Invalid,
     Observation,
@@ -110,8 +115,11 @@ class Controller:
             tell=tell,
             chance=self._chance,
             is_quiet=lambda: self._queue.is_idle,
+            pushed=self._recorded,
         )
+        self._alarms = Alarms(self._spawn, clock, self._queue.add)
         self.board = Board()
+        self._predecessors = Predecessors(self._platform, self._renderer, self.board, self._queue, clock)
         self._runner = Runner(
             self._queue,
             self.board,
@@ -135,6 +143,7 @@ class Controller:
             ]
             await stop.wait()
             self._platform.close()
+            self._alarms.close()
             try:
                 async with asyncio.timeout(self._settings.stop_seconds):
                     await asyncio.wait([runs])
@@ -248,10 +257,22 @@ class Controller:
             for ref in takers_of(fleet, placement):
                 self._queue.add(ref)  # there is no value, and now it is known why
         if report.sync is SyncStatus.SYNCED and report.health in (Health.HEALTHY, Health.SUSPENDED):
-            for dependant in groups_that_follow(fleet, placement.group):
-                waiting = self.board.of(dependant)
-                if waiting is not None and waiting.sync is not SyncStatus.SYNCED:
-                    self._queue.add(dependant)
+            self._look_again(groups_that_follow(fleet, placement.group))
+            self._look_again(groups_that_come_after(fleet, placement.group))
+
+    def _recorded(self, groups: Iterable[GroupRef]) -> None:
+        """Transitions are on the records branch: whoever comes after these groups reads there how they stand."""
+        fleet = self._platform.fleet
+        if fleet is not None:
+            for group in groups:
+                self._look_again(groups_that_come_after(fleet, group))
+
+    def _look_again(self, placements: Iterable[PlacementRef]) -> None:
+        """Let those look again that wait for something."""
+        for ref in placements:
+            waiting = self.board.of(ref)
+            if waiting is not None and waiting.sync is not SyncStatus.SYNCED:
+                self._queue.add(ref)
 
     def _propose(self, fleet: Fleet, report: PlacementReport) -> None:
         """Offer drift to git where its policy says so."""
@@ -307,7 +328,9 @@ class Controller:
         )
         if (end := next_end(entry.application.sync.ignore, now=means.now)) is not None:
             self._queue.add_later(placement, (end - means.now).total_seconds())
-        return await reconcile(inputs, means)
+        run = await reconcile(inputs, means)
+        self._alarms.set(placement, [one.until for one in run.report.waits if one.until is not None])
+        return run
 
     def _means(
         self, placement: PlacementRef, entry: Entry, approved: frozenset[Digest], superseded: asyncio.Event
@@ -321,12 +344,13 @@ class Controller:
             damped=self._runner.damped(placement),
             approved=approved,
             now=self._clock.now(),
-            closed_window=closed_window(entry.application.sync, self._clock.now()),
+            closed_window=window_wait(entry.application.sync, self._clock.now()),
             describe=self._platform.source(entry.repository.name).describe,
             tell=self._tell,
             interim=self._interim,
             superseded=superseded,
             seen=self._seen,
+            order=partial(self._predecessors.waits, placement, entry),
         )
 
     def _seen(self, observation: Observation) -> None:

@@ -27,6 +27,7 @@ from controller.model import (
     Result,
     SyncStatus,
     Transient,
+    Wait,
     Waiting,
     headline_health,
     headline_sync,
@@ -81,6 +82,7 @@ class Facts:
     awaits_approval: bool = False
     is_refused: bool = False
     reasons: tuple[str, ...] = ()
+    waits: tuple[Wait, ...] = ()
     info: CommitInfo | None = None  # of the application commit that the desired state comes from
     is_suspended: bool = False
 

@@ -158,6 +158,16 @@ def groups_that_follow(fleet: Fleet, group: GroupRef) -> tuple[PlacementRef, ...
     return tuple(ref for ref, entry in fleet.entries.items() if group in entry.application.depends_on)
 
 
+def groups_that_come_after(fleet: Fleet, group: GroupRef) -> tuple[PlacementRef, ...]:
+    """Name the placements of the same application that wait until it runs well in a group's environment."""
+    return tuple(
+        ref
+        for ref, entry in fleet.entries.items()
+        if ref.application == group.application
+        and any(one.environment == group.environment for one in entry.application.sync.after)
+    )
+
+
 def takers_of(fleet: Fleet, placement: PlacementRef) -> tuple[PlacementRef, ...]:
     """Name the placements of the same group that take in what one gives out."""
     return tuple(

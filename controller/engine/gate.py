@@ -5,7 +5,7 @@ Pure. Only this module makes a `Permitted` plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -20,6 +20,8 @@ from controller.model import (
     Permitted,
     Plan,
     State,
+    Wait,
+    WaitKind,
 )
 
 
@@ -29,7 +31,8 @@ class Situation:
 
     application: Application
     approved: frozenset[Digest] = frozenset()  # plan hashes that have a yes in git
-    closed_window: str = ""  # why no sync may start now; "" when one may
+    closed_window: Wait | None = None  # why no sync may start now
+    order: tuple[Wait, ...] = ()  # what goes first: it holds what is pending, and nothing else
     fights: frozenset[str] = frozenset()  # keys of objects whose correction is damped, as text
 
 
@@ -41,6 +44,7 @@ class Verdict:
     awaits_approval: bool
     is_refused: bool  # the target objects to a change, and no approval helps
     reasons: tuple[str, ...]
+    waits: tuple[Wait, ...] = ()  # what ends by itself or by people, among these
 
 
 Rule: TypeAlias = Callable[[ObjectPlan, Plan, Situation], str]
@@ -51,7 +55,7 @@ def _suspension(_one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
 
 
 def _window(_one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
-    return situation.closed_window
+    return situation.closed_window.what if situation.closed_window else ""
 
 
 def _objection(one: ObjectPlan, _plan: Plan, _situation: Situation) -> str:
@@ -59,8 +63,13 @@ def _objection(one: ObjectPlan, _plan: Plan, _situation: Situation) -> str:
 
 
 def _pending_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
+    """Tell all that holds what is pending at once: people may approve while another environment still goes first."""
     if not one.is_pending:
         return ""
+    return "; ".join(filter(None, (*(wait.what for wait in situation.order), _policy(plan, situation))))
+
+
+def _policy(plan: Plan, situation: Situation) -> str:
     match situation.application.sync.pending:
         case OnPending.AUTO:
             return ""
@@ -158,7 +167,18 @@ def _permit_each(plan: Plan, situation: Situation) -> Verdict:
             permitted.append(replace(one, action=Action.NOTHING, objection=reason))
         else:
             permitted.append(one if plan.is_whole else _hold_drift(one, situation))
-    return Verdict(Permitted(replace(plan, objects=tuple(permitted))), awaits, is_refused, tuple(reasons))
+    waits = tuple(_waits(plan, situation, reasons, awaits=awaits))
+    return Verdict(Permitted(replace(plan, objects=tuple(permitted))), awaits, is_refused, tuple(reasons), waits)
+
+
+def _waits(plan: Plan, situation: Situation, reasons: Iterable[str], *, awaits: bool) -> Iterable[Wait]:
+    """Give what the reasons wait for, for records and timers."""
+    told = "; ".join(reasons)
+    yield from (wait for wait in situation.order if wait.what in told)
+    if situation.closed_window is not None and situation.closed_window.what in told:
+        yield situation.closed_window
+    if awaits:
+        yield Wait(kind=WaitKind.APPROVAL, what=f"waits for the approval of plan {plan.hash}")
 
 
 def _first_objection(one: ObjectPlan, plan: Plan, situation: Situation) -> str:

@@ -72,6 +72,10 @@ class Queue(Generic[Key]):
     def is_running(self, key: Key) -> bool:
         return key in self._running
 
+    def is_resting(self, key: Key) -> bool:
+        """Tell whether a key neither runs nor is about to."""
+        return key not in self._running and key not in self._waiting
+
     @property
     def is_idle(self) -> bool:
         """True when nothing runs and nothing is ready; timers may still be set."""

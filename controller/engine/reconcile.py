@@ -48,11 +48,16 @@ from controller.model import (
     Revision,
     SyncStatus,
     Unknown,
+    Wait,
     Waiting,
     headline_health,
 )
 from controller.render import Rendered
 from controller.targets import Target, release
+
+
+async def _nobody() -> tuple[Wait, ...]:
+    return ()
 
 
 class Check(Protocol):
@@ -85,12 +90,13 @@ class Means:
     damped: frozenset[str]  # objects, as text, whose correction pauses since somebody fights for them
     approved: frozenset[Digest]  # plan hashes that have a yes in git
     now: datetime  # ignore rules end
-    closed_window: str  # why no sync may start now; "" when one may
+    closed_window: Wait | None  # why no sync may start now
     describe: Callable[[CommitId], Awaitable[CommitInfo | None]]  # None: the host has collected it
     tell: Tell
     interim: Callable[[PlacementReport], None]  # a state worth a record that the run will leave again
     superseded: asyncio.Event
     seen: Callable[[Observation], None] = lambda _observation: None  # what a target gave out, for others to take in
+    order: Callable[[], Awaitable[tuple[Wait, ...]]] = _nobody  # who goes first and is not ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,8 @@ async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired
         raise Waiting(f"waits for {', '.join(unmet)}")
     desired = await with_neighbours(desired, observation, means.claims)
     plan = await means.target.plan(desired, inputs.entry.application)
-    verdict = permit(plan, _situation(inputs, means))
+    order = await means.order() if plan.pending else ()
+    verdict = permit(plan, _situation(inputs, means, order))
     facts = replace(
         facts,
         announced=plan,
@@ -169,6 +176,7 @@ async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired
         awaits_approval=verdict.awaits_approval,
         is_refused=verdict.is_refused,
         reasons=verdict.reasons,
+        waits=verdict.waits,
     )
     if _tell_drift(inputs.placement, plan, means.tell):
         means.interim(report_of(inputs, facts, sync=SyncStatus.DRIFTED))
@@ -192,13 +200,14 @@ def _ties_loose_ends(inputs: Inputs, means: Means, observation: Observation) -> 
     return observation.has_loose_ends and not inputs.entry.is_suspended and not means.closed_window
 
 
-def _situation(inputs: Inputs, means: Means) -> Situation:
+def _situation(inputs: Inputs, means: Means, order: tuple[Wait, ...]) -> Situation:
     application = inputs.entry.application
     return Situation(
         application=replace(application, suspend=inputs.entry.is_suspended),
         approved=means.approved,
         closed_window=means.closed_window,
         fights=means.damped,
+        order=order,
     )
 
 
@@ -276,6 +285,7 @@ def report_of(inputs: Inputs, facts: Facts, *, sync: SyncStatus | None = None, r
         drifted=drifted,
         objects=objects,
         origin=inputs.entry.application.origin,
+        waits=facts.waits,
     )
 
 

@@ -10,7 +10,7 @@ from controller.engine.backoff import backoff_seconds
 from controller.engine.events import RecordsFailed, RecordsPushed, Tell
 from controller.engine.spawning import Spawn
 from controller.git import Change, Committer, Identity, Mirror
-from controller.model import CommitId, ConvergeError, PlacementRef, Problem, Transition
+from controller.model import CommitId, ConvergeError, GroupRef, PlacementRef, Problem, Transition
 from controller.records import PlatformChange, overview, record, record_platform
 from controller.runtime import Clock
 
@@ -22,10 +22,18 @@ class Recorder:
     """Owns what is not yet recorded. One submission at a time; what comes in meanwhile is the next batch."""
 
     def __init__(
-        self, *, spawn: Spawn, clock: Clock, tell: Tell, chance: Callable[[], float], is_quiet: Callable[[], bool]
+        self,
+        *,
+        spawn: Spawn,
+        clock: Clock,
+        tell: Tell,
+        chance: Callable[[], float],
+        is_quiet: Callable[[], bool],
+        pushed: Callable[[Iterable[GroupRef]], None] = lambda _groups: None,
     ) -> None:
         self._spawn = spawn
         self._is_quiet = is_quiet
+        self._pushed = pushed
         self._committer: Committer | None = None
         self._committing: asyncio.Task[None] | None = None
         self._aim: tuple[Mirror, str] | None = None
@@ -89,6 +97,8 @@ class Recorder:
                 self._filled.set()
                 continue
             failures = 0
+            if commits:
+                self._pushed({one.group for one in batch})
             for commit in commits:
                 self._tell(RecordsPushed(commit, tuple(sorted({one.group for one in batch}))))
             if not self._waiting and self._platform is None:

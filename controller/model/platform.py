@@ -174,6 +174,26 @@ class Ignore:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class After:
+    """An environment that goes first: where the same application must have run well for so long."""
+
+    environment: EnvironmentName
+    seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """What a plan needs before it counts as approved. Without `signers` and `authors`, who may push may approve."""
+
+    required: int = 1  # different people
+    signers: Verify | None = None  # whose signature the commit that approves must carry
+    authors: tuple[str, ...] = ()  # globs of addresses: who may approve by an unsigned commit
+    expiry_seconds: int | None = None  # an approval holds no longer, from its commit on
+    by_author: bool = True  # whether who made the change may approve it
+    by_review: bool = False  # whether a merge approves the plan that was recorded for its branch
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncPolicy:
     pending: OnPending = OnPending.AUTO
@@ -183,6 +203,8 @@ class SyncPolicy:
     deletions_percent: int = 20  # more than max(3, this share) of a placement's objects waits for a yes
     health_seconds: int = 600  # a workload that is Progressing for longer is Degraded
     windows: tuple[Window, ...] = ()
+    after: tuple[After, ...] = ()
+    approvals: Approvals = field(default_factory=Approvals)
     adopt: Adopt = Adopt.UNOWNED
     ignore: tuple[Ignore, ...] = ()  # the environment's, and after them the application's own
 

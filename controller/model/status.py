@@ -101,6 +101,22 @@ class ObjectReport:
     released: Mapping[str, str] = field(default_factory=dict)  # fields of git that are left to others, and why
 
 
+class WaitKind(StrEnum):
+    ORDER = "order"  # another environment goes first
+    APPROVAL = "approval"
+    WINDOW = "window"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What pending changes wait for. `what` is stable while the wait is the same: no count-down."""
+
+    kind: WaitKind
+    what: str  # one line, for people
+    whom: tuple[str, ...] = ()  # the groups, or the people
+    until: datetime | None = None  # when it ends by itself, as far as is known now
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementReport:
     """One placement as records tell it: derived from a run's values, never kept as state of its own."""
@@ -120,6 +136,7 @@ class PlacementReport:
     objects: tuple[ObjectReport, ...] = ()
     origin: Origin | None = field(default=None, compare=False)  # the application's entry in its environment file
     retired: bool = False  # gone from git and from its target
+    waits: tuple[Wait, ...] = ()  # what its pending changes wait for
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from controller.records.earlier import schemas
 from controller.records.files import Files, Layered
 from controller.records.overview import overview
 from controller.records.platform import PlatformChange, record_platform
-from controller.records.remaining import Remaining, remaining
+from controller.records.remaining import Remaining, remaining, status_of, statuses
 
 __all__ = [
     "Badge",
@@ -26,5 +26,7 @@ __all__ = [
     "remaining",
     "rendered_contents",
     "schemas",
+    "status_of",
+    "statuses",
     "summary_badge",
 ]

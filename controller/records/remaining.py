@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.model import ApplicationName, CommitId, EnvironmentName, PlacementRef, TargetName
-from controller.records.earlier import earlier
+from controller.model import ApplicationName, CommitId, EnvironmentName, GroupRef, PlacementRef, TargetName
+from controller.records.earlier import NOTHING, Earlier, earlier
 from controller.records.files import Files
+from controller.records.paths import status_path
 from controller.records.status import ACTIVE
 
 FOLDER = "status"
@@ -20,19 +22,32 @@ class Remaining:
     platform: CommitId
 
 
-def remaining(files: Files) -> tuple[Remaining, ...]:
-    """Name the placements that a records branch speaks of as active; damaged files are passed over."""
-    found: list[Remaining] = []
+def statuses(files: Files) -> Iterator[Earlier]:
+    """Give every group's status on a records branch; damaged files are passed over."""
     for environment in files.names(FOLDER):
         for name in files.names(f"{FOLDER}/{environment}"):
             status = earlier(files, f"{FOLDER}/{environment}/{name}", "Status")
-            for one in status.get("placements", ()):
-                commits = one.get("revision") or one.get("applied")
-                if one["lifecycle"] == ACTIVE and commits:
-                    placement = PlacementRef(
-                        EnvironmentName(status["metadata"]["environment"]),
-                        ApplicationName(status["metadata"]["application"]),
-                        TargetName(one["target"]),
-                    )
-                    found.append(Remaining(placement, CommitId(commits["platform"])))
+            if status:
+                yield status
+
+
+def status_of(files: Files, group: GroupRef) -> Earlier | None:
+    """Give a group's status as it is recorded; None where there is none that could be ours."""
+    found = earlier(files, status_path(group), "Status")
+    return None if found is NOTHING else found
+
+
+def remaining(files: Files) -> tuple[Remaining, ...]:
+    """Name the placements that a records branch speaks of as active."""
+    found: list[Remaining] = []
+    for status in statuses(files):
+        for one in status["placements"]:
+            commits = one.get("revision") or one.get("applied")
+            if one["lifecycle"] == ACTIVE and commits:
+                placement = PlacementRef(
+                    EnvironmentName(status["metadata"]["environment"]),
+                    ApplicationName(status["metadata"]["application"]),
+                    TargetName(one["target"]),
+                )
+                found.append(Remaining(placement, CommitId(commits["platform"])))
     return tuple(found)

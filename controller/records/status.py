@@ -73,6 +73,7 @@ def placement_status(report: PlacementReport, now: str, before: Earlier) -> dict
         "revision": _revision(report.revision, before.get("revision")),
         "applied": _applied(report.applied, now, before.get("applied") or NOTHING, is_seen=is_seen),
         "source": _source(report, before.get("source") or NOTHING),
+        "waits": _waits(report, now, before),
         "drift": _drift(report, before),
         "ignored": _ignored(report) if is_seen else before.get("ignored", []),
         "objects": _objects(report, before) if is_seen else before.get("objects", []),
@@ -86,6 +87,19 @@ def placement_status(report: PlacementReport, now: str, before: Earlier) -> dict
 def is_observed(report: PlacementReport) -> bool:
     """Tell whether a report speaks of what the target holds. A failed look is Unknown, and never absence (rule 3)."""
     return bool(report.objects or report.applied) or report.retired or report.health is not Health.UNKNOWN
+
+
+def _waits(report: PlacementReport, now: str, before: Earlier) -> list[JsonValue]:
+    """Say what pending changes wait for, for whom, and since when: since it was told so first."""
+    began = {(one["for"], one["what"]): one["since"] for one in before.get("waits", ())}
+    found: list[JsonValue] = []
+    for one in report.waits:
+        entry: dict[str, JsonValue] = {"for": str(one.kind), "what": one.what}
+        entry |= {"whom": list(one.whom)} if one.whom else {}
+        entry |= {"since": began.get((str(one.kind), one.what), now)}
+        entry |= {"until": shown_time(one.until)} if one.until else {}
+        found.append(entry)
+    return found
 
 
 def _revision(revision: Revision | None, before: JsonValue) -> JsonValue:

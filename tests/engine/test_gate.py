@@ -2,9 +2,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.engine.gate import Situation, permit
-from controller.model import Action, Cause, Digest, ObjectPlan, OnDrift, OnPending, SyncPolicy
+from controller.model import Action, Cause, Digest, ObjectPlan, OnDrift, OnPending, SyncPolicy, Wait, WaitKind
 from tests.engine.make import application, change, key, object_plan, plan
 
+CLOSED = Wait(kind=WaitKind.WINDOW, what="no sync outside of …")
 PENDING = object_plan(Action.CHANGE, change(Cause.PENDING))
 DRIFT = object_plan(Action.CHANGE, change(Cause.DRIFT))
 MIXED = object_plan(Action.CHANGE, change(Cause.PENDING, "spec", "image"), change(Cause.DRIFT, "spec", "replicas"))
@@ -76,18 +77,18 @@ def test_a_damped_correction_waits() -> None:
 
 
 def test_a_closed_window_stops_every_write() -> None:
-    assert permit(plan(PENDING, DRIFT), situation(closed_window="no sync outside of …")).permitted.is_empty
+    assert permit(plan(PENDING, DRIFT), situation(closed_window=CLOSED)).permitted.is_empty
 
 
 @given(
     pending=st.sampled_from(OnPending),
     drift=st.sampled_from(OnDrift),
     suspend=st.booleans(),
-    window=st.sampled_from(["", "closed"]),
+    window=st.sampled_from([None, CLOSED]),
     objects=st.lists(st.sampled_from([PENDING, DRIFT, MIXED, object_plan(Action.NOTHING)]), max_size=4),
 )
 def test_the_gate_never_adds_an_action(
-    pending: OnPending, drift: OnDrift, *, suspend: bool, window: str, objects: list[ObjectPlan]
+    pending: OnPending, drift: OnDrift, *, suspend: bool, window: Wait | None, objects: list[ObjectPlan]
 ) -> None:
     given_plan = plan(*objects)
     whole = Situation(

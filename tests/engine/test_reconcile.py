@@ -54,12 +54,15 @@ from controller.model import (
     SyncStatus,
     TargetName,
     Transient,
+    Wait,
     Waiting,
+    WaitKind,
 )
 from tests.engine.make import WHERE, application, placement
 
 CONFIG = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {a: '1'}\n"
 REF = placement()
+CLOSED = Wait(kind=WaitKind.WINDOW, what="no sync at night")
 
 
 @dataclass
@@ -142,7 +145,7 @@ class World:
     files: dict[str, bytes] = field(default_factory=lambda: {"deploy/config.yaml": CONFIG})
     commit: str = "a" * 40
     sync: SyncPolicy = field(default_factory=SyncPolicy)
-    closed_window: str = ""
+    closed_window: Wait | None = None
     depends_on: tuple[GroupRef, ...] = ()
     groups: dict[GroupRef, tuple[PlacementReport, ...]] = field(default_factory=dict)
     approved: frozenset[Digest] = frozenset()
@@ -357,7 +360,7 @@ async def test_what_a_killed_run_left_undone_is_ended_by_an_apply_of_nothing() -
 async def test_loose_ends_wait_for_the_window_too() -> None:
     world = World()
     await world.run()
-    world.target.has_loose_ends, world.closed_window = True, "no sync at night"
+    world.target.has_loose_ends, world.closed_window = True, CLOSED
     world.target.calls.clear()
     await world.run()
     assert "apply" not in world.target.calls
