@@ -43,7 +43,7 @@ from controller.model import (
     Tree,
 )
 from controller.model import Target as TargetSpec
-from controller.runtime import Clock, CredentialStore, SystemClock, Watcher
+from controller.runtime import Clock, CredentialStore, SystemClock, Watcher, secrets_at_home
 from controller.targets import Target
 
 if TYPE_CHECKING:
@@ -222,6 +222,7 @@ def _clouds(credentials: CredentialStore, clock: Clock, cache: Path) -> Clouds:
         credentials=credentials,
         clock=clock,
         configuration=Path(configuration) if configuration else None,
+        hidden=(cache, *secrets_at_home()),
     )
 
 

@@ -1,6 +1,7 @@
 """What the machine gives: child processes, credentials, the clock, scratch folders, file watches, the log."""
 
 from controller.runtime.clock import Clock, SystemClock
+from controller.runtime.confinement import Confinement, can_confine, secrets_at_home
 from controller.runtime.credentials import Credential, CredentialStore
 from controller.runtime.directory import DirectoryTree
 from controller.runtime.environment import bare_environment
@@ -13,6 +14,7 @@ from controller.runtime.watching import Watcher
 __all__ = [
     "Clock",
     "Completed",
+    "Confinement",
     "Credential",
     "CredentialStore",
     "DirectoryTree",
@@ -22,9 +24,11 @@ __all__ = [
     "SystemClock",
     "Watcher",
     "bare_environment",
+    "can_confine",
     "configure_logging",
     "hide_secrets",
     "run",
     "scratch",
+    "secrets_at_home",
     "sweep_scratch",
 ]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from controller.model import Stalled, Transient
+from controller.runtime.confinement import Confinement
 
 CHUNK_BYTES = 1 << 16
 
@@ -51,13 +52,14 @@ async def run(
     stdin: bytes = b"",
     grace_seconds: float = 5.0,
     output_limit_bytes: int = 64 << 20,
+    confinement: Confinement | None = None,
 ) -> Completed:
     """Run a program to its end. `env` is its whole environment (see `bare_environment`).
 
     Raises Overdue at the deadline, Stalled for a program that isn't installed or prints more than the limit.
     """
     started = time.monotonic()
-    child = await _start(argv, cwd=cwd, env=env)
+    child = await _start(argv, cwd=cwd, env=env, confinement=confinement)
     try:
         async with asyncio.timeout(deadline_seconds):
             stdout, stderr = await _talk(child.process, stdin, output_limit_bytes)
@@ -77,12 +79,12 @@ class _Child:
     transport: asyncio.SubprocessTransport  # closes the pipes, which the process itself does not offer
 
 
-async def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> _Child:
+async def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], confinement: Confinement | None) -> _Child:
     loop = asyncio.get_running_loop()
     try:
         transport, protocol = await loop.subprocess_exec(
             lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=CHUNK_BYTES, loop=loop),
-            *argv,
+            *(confinement.argv(argv) if confinement else argv),
             cwd=cwd,
             env=dict(env),
             stdin=asyncio.subprocess.PIPE,

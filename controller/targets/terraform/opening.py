@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -19,13 +19,25 @@ PLAN_KEYS: Final = "plan-keys"  # the credential that holds a key per environmen
 
 
 class Clouds:
-    """Opens targets. `cache` is where providers are kept; `configuration` is terraform's own, as an operator has it."""
+    """Opens targets. `cache` is where providers are kept; `configuration` is terraform's own, as an operator has it.
 
-    def __init__(self, cache: Path, *, credentials: CredentialStore, clock: Clock, configuration: Path | None) -> None:
+    Runs see neither the credential store nor what is `hidden`; they get their own variables only.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        *,
+        credentials: CredentialStore,
+        clock: Clock,
+        configuration: Path | None,
+        hidden: Iterable[Path] = (),
+    ) -> None:
         self._cache = cache
         self._credentials = credentials
         self._clock = clock
         self._configuration = configuration
+        self._hidden = (credentials.root, *hidden)
         self._users = 0
         self._stack = ExitStack()
         self._shared: Surroundings | None = None
@@ -63,7 +75,7 @@ class Clouds:
     async def _surroundings(self) -> AsyncIterator[Surroundings]:
         """Share one place to work among all targets that are open; the last one leaves it."""
         if self._shared is None:
-            self._shared = self._stack.enter_context(surroundings(self._cache, self._configuration))
+            self._shared = self._stack.enter_context(surroundings(self._cache, self._configuration, self._hidden))
         self._users += 1
         try:
             yield self._shared

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from controller.model import Secret, Stalled
-from controller.runtime import CredentialStore, bare_environment, scratch
+from controller.runtime import Confinement, CredentialStore, bare_environment, scratch
 from controller.targets.terraform.folders import ERRORED
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a tmpfs on every Linux; the folder in it is ours alone
@@ -28,13 +28,22 @@ _TF_OURS: Final = re.compile(r"TF_(?!VAR_)")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`work` holds plans and states while they are used, and is in memory; `cache` holds providers, on disk."""
+    """`work` holds plans and states while they are used, and is in memory; `cache` holds providers, on disk.
+
+    `hidden` is what no run may see: planning runs code of others.
+    """
 
     work: Path
     cache: Path
     configuration: Path  # terraform's own (`TF_CLI_CONFIG_FILE`)
     slots: asyncio.Semaphore
     installing: asyncio.Lock  # terraform's provider cache is not safe for two at once
+    hidden: tuple[Path, ...]
+
+    def confinement(self, own: Path) -> Confinement:
+        """Give one placement's runs their own folder of the work folder, and no other's."""
+        home = self.work / "home"
+        return Confinement.of((*self.hidden, self.work), (own, home, self.cache / "providers", self.configuration))
 
     def environment(self, variables: Mapping[str, Secret], *, data: Path) -> dict[str, str]:
         """Give a run's whole environment: what names a machine, what `credentials` name, and what makes it ours."""
@@ -65,14 +74,14 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings(cache: Path, configuration: Path | None) -> Iterator[Surroundings]:
+def surroundings(cache: Path, configuration: Path | None, hidden: tuple[Path, ...]) -> Iterator[Surroundings]:
     """Prepare a place to work; the work folder outlives a crash, so that what a killed run left can be found."""
     (cache / "providers").mkdir(parents=True, exist_ok=True, mode=0o700)
     with _work_folder(cache) as work:
         if configuration is None:
             configuration = work / "terraform.rc"
             configuration.write_text("disable_checkpoint = true\n")
-        yield Surroundings(work, cache, configuration, asyncio.Semaphore(_slots()), asyncio.Lock())
+        yield Surroundings(work, cache, configuration, asyncio.Semaphore(_slots()), asyncio.Lock(), hidden)
 
 
 def work_folder(cache: Path) -> Path:

@@ -17,7 +17,7 @@ import msgspec
 from python_terraform import IsFlagged, Terraform
 
 from controller.model import Stalled
-from controller.runtime import Completed, run
+from controller.runtime import Completed, Confinement, run
 
 FLAG: Final = IsFlagged  # an option without a value
 GRACE_SECONDS: Final = 120.0  # from SIGINT to SIGKILL: long enough to end a request, store the state and unlock it
@@ -41,11 +41,20 @@ class Program:
 class Tool(Terraform):  # type: ignore[misc]  # the package has no types
     """Runs commands in one folder. Every method of a command gives how it `Completed`, whatever its exit code."""
 
-    def __init__(self, path: str, folder: Path, env: Mapping[str, str], *, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        path: str,
+        folder: Path,
+        env: Mapping[str, str],
+        *,
+        deadline_seconds: float,
+        confinement: Confinement,
+    ) -> None:
         super().__init__(working_dir=str(folder), terraform_bin_path=path)
         self._folder = folder
         self._env = env
         self._deadline_seconds = deadline_seconds
+        self._confinement = confinement
 
     def __getattr__(self, item: str) -> Any:
         """Refuse what is no command: the base would run any misspelt method as one."""
@@ -68,6 +77,7 @@ class Tool(Terraform):  # type: ignore[misc]  # the package has no types
             deadline_seconds=self._deadline_seconds,
             grace_seconds=GRACE_SECONDS,
             output_limit_bytes=OUTPUT_LIMIT_BYTES,
+            confinement=self._confinement,
         )
 
     async def initialise(self, *, is_locked: bool) -> Completed:

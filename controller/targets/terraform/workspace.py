@@ -199,7 +199,8 @@ class Workspace:
 
     def _tool(self, folder: Path, data: Path, deadline_seconds: float) -> Tool:
         env = self._surroundings.environment(self._variables(), data=data)
-        return Tool(self._program.path, folder, env, deadline_seconds=deadline_seconds)
+        confinement = self._surroundings.confinement(self._folders.root)
+        return Tool(self._program.path, folder, env, deadline_seconds=deadline_seconds, confinement=confinement)
 
 
 def bare_piece(key: ObjectKey) -> Workpiece:

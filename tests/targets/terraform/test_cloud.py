@@ -14,12 +14,14 @@ from controller.model import (
     FieldChange,
     Hidden,
     IgnoredDrift,
+    Invalid,
     ObjectPlan,
     Plan,
     Result,
     Stalled,
     State,
 )
+from controller.runtime import can_confine
 from tests.fixtures.terraform import FakeCloud
 from tests.fixtures.waiting import eventually
 from tests.targets.terraform.placing import nothing, open_place, render
@@ -296,3 +298,23 @@ async def test_a_plan_that_can_not_repeat_names_the_field(fake_cloud: FakeCloud,
         await eventually(lambda: place.changed, deadline_seconds=60)
         with pytest.raises(Stalled, match=r"terraform_data\.web input differs each time"):
             await place.plan(desired)
+
+
+@pytest.mark.skipif(not can_confine(), reason="this kernel has no Landlock")
+async def test_a_module_can_not_read_the_credential_store(fake_cloud: FakeCloud, tmp_path: Path) -> None:
+    """Whoever may commit a module runs code in a plan: `file()` needs no provider at all."""
+    key = tmp_path / "credentials" / "others" / "token"
+    key.parent.mkdir(parents=True)
+    key.write_text("canary-4d1f")
+    reads = 'output "stolen" {{\n  value = file("{}")\n}}\n'
+    async with open_place(fake_cloud, tmp_path) as place:
+        stealing = render(module(fake_cloud, text=WEB + reads.format(key)))
+        await place.observe(stealing)
+        with pytest.raises(Invalid) as refused:
+            await place.plan(stealing)
+        assert "infra/main.tf" in str(refused.value)
+        assert "canary-4d1f" not in str(refused.value)
+        lawful = tmp_path / "lawful"
+        lawful.write_text("text")
+        plan = await place.plan(render(module(fake_cloud, text=WEB + reads.format(lawful))))
+        assert acts(plan)["fake_thing.web"] == "create"
