@@ -132,6 +132,7 @@ def _target(name: str, node: Node) -> Target:
         kubeconfig=cluster.text("kubeconfig"),
         in_cluster=cluster.flag("inCluster", default=False),
         uid=cluster.text("uid"),
+        namespaces=cluster.texts("namespaces") or (),
         labels=labels,
         origin=node.origin(),
     )

@@ -18,7 +18,7 @@ from controller.model import ApplicationName, EnvironmentName, GroupRef, Problem
 def group_problems(draft: Draft) -> Mapping[GroupRef, tuple[Problem, ...]]:
     """Give the problems of every group that has one, sorted."""
     found: dict[GroupRef, list[Problem]] = {}
-    for group, problem in (*_cycles(draft), *_comparable(draft), *_limits(draft)):
+    for group, problem in (*_cycles(draft), *_comparable(draft), *_limits(draft), *_reach(draft)):
         found.setdefault(group, []).append(problem)
     return {group: tuple(sorted(problems)) for group, problems in sorted(found.items())}
 
@@ -82,6 +82,25 @@ def _limits(draft: Draft) -> Iterator[tuple[GroupRef, Problem]]:
             for value, node in values:
                 if allowed is not None and not matches_any(value, allowed):
                     yield _group(environment, name), _beyond(node, field, value, allowed, may)
+
+
+def _reach(draft: Draft) -> Iterator[tuple[GroupRef, Problem]]:
+    """Hold an entry's namespace against the targets that are limited to some."""
+    for environment, name, entry in applications(draft):
+        for target in targets_of(environment, entry):
+            node = environment.targets.get(target)
+            cluster = node.get("kubernetes") if node else None
+            reached = cluster.texts("namespaces") if cluster else None
+            if cluster is None or not reached:
+                continue
+            group, namespace = _group(environment, name), entry.text("namespace")
+            limits = f"target {quoted(target)} is limited to {listed(reached)}"
+            if entry.flag("createNamespace", default=False):
+                what = f"{limits}, and a namespace is made with a right over the cluster"
+                yield group, entry.get("createNamespace").problem(what, "Make it by hand.", of_key=True)
+            if namespace and namespace not in reached:
+                advice = f"Choose one of these, or add it at {cluster.get('namespaces').origin()}."
+                yield group, entry.get("namespace").problem(f"{quoted(namespace)}: {limits}", advice)
 
 
 def _touched(environment: EnvironmentDraft, entry: Node) -> Mapping[str, list[tuple[str, Node]]]:

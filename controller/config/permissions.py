@@ -5,6 +5,7 @@ What shows before rendering (environments, targets, an entry's namespace) is `gr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
@@ -12,9 +13,22 @@ from typing import Any
 from controller.config.complaint import listed, quoted
 from controller.config.globs import matches_any, matches_kind
 from controller.documents import decode
-from controller.model import Desired, Manifest, May, ObjectKey, Platform, Position, Problem, Repository
+from controller.model import (
+    Desired,
+    KubernetesTarget,
+    Manifest,
+    May,
+    ObjectKey,
+    Platform,
+    Position,
+    Problem,
+    Repository,
+    Target,
+)
 
 OUR_NAMESPACE = "converge-system"  # holds every placement's inventory: whoever writes there could forge one
+OUR_KINDS = ("ConfigMap", "Lease")
+OUR_NAMES = re.compile("converge-(.*-)?[0-9a-f]{16,32}$")  # of inventories and Leases
 RBAC = "rbac.authorization.k8s.io"
 TERRAFORM = "terraform"  # the group of cloud resources, which have targets and no namespaces
 WORKSPACE = "Workspace"  # all that one placement has of them: its modules are looked into
@@ -74,7 +88,33 @@ def violations(platform: Platform, desired: Desired, *, is_namespaced: Scope = h
     environment = platform.environments[desired.placement.environment]
     application = environment.applications[desired.placement.application]
     repository = platform.repositories[application.repository]
-    return tuple(problem for one in desired.manifests for problem in _violations(one, repository, is_namespaced))
+    target = environment.targets[desired.placement.target]
+    limits = target.namespaces if isinstance(target, KubernetesTarget) else ()
+    return tuple(
+        problem
+        for one in desired.manifests
+        for problem in (
+            *_violations(one, repository, is_namespaced),
+            *(_out_of_reach(one, target, limits, is_namespaced) if limits else ()),
+        )
+    )
+
+
+def _out_of_reach(
+    manifest: Manifest, target: Target, limits: tuple[str, ...], is_namespaced: Scope
+) -> Iterator[Problem]:
+    """Give what can't be written on a target that is limited to namespaces, the first of which keeps our records."""
+    key, where = manifest.key, Position(manifest.origin.path, manifest.origin.line)
+    limited = f"target {quoted(target.name)} is limited to {listed(limits)}"
+    namespace = _namespace(key, scope=is_namespaced(key))
+    if is_namespaced(key) is False:
+        advice = "Remove it, or have it applied to a target without `namespaces`."
+        yield Problem(where, f"{key}: {limited}, and {key.kind} has no namespace", advice=advice)
+    elif namespace and namespace not in limits:
+        advice = f"Move the object, or add the namespace at {target.origin}."
+        yield Problem(where, f"{key}: {limited}", advice=advice)
+    elif key.kind in OUR_KINDS and namespace == limits[0] and OUR_NAMES.match(key.name):
+        yield Problem(where, f"{key}: such names are Converge's own there", advice="Give it another name.")
 
 
 def _workspace_violations(manifest: Manifest, repository: Repository) -> Iterator[Problem]:

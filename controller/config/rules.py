@@ -178,6 +178,15 @@ def _one_way_in(draft: Draft, _tree: Tree) -> Iterator[Problem]:
                 yield cluster.problem(what, "Keep one of them.", of_key=True)
 
 
+def _identity_in_reach(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    for environment in draft.environments.values():
+        for target in environment.targets.values():
+            cluster = target.get("kubernetes")
+            if cluster.text("uid") and cluster.texts("namespaces"):
+                what = "an account of single namespaces can't read kube-system, by whose uid a cluster is known"
+                yield cluster.get("uid").problem(what, "Remove it, or `namespaces`.", of_key=True)
+
+
 def _namespace_to_create(draft: Draft, _tree: Tree) -> Iterator[Problem]:
     for _, _, entry in applications(draft):
         if entry.flag("createNamespace", default=False) and not entry.text("namespace"):
@@ -214,6 +223,7 @@ RULES: tuple[Rule, ...] = (
     _known_predecessors,
     _signer_files,
     _one_way_in,
+    _identity_in_reach,
     _namespace_to_create,
     _records_are_not_followed,
 )

@@ -107,6 +107,7 @@ class KubernetesTarget:
     kubeconfig: str = ""  # the credential that holds the kubeconfig; "" is `kubeconfig`
     in_cluster: bool = False
     uid: str = ""  # of its namespace kube-system: which cluster it is; "" for the one that is found at the start
+    namespaces: tuple[str, ...] = ()  # all that we may see and write, the first of them our own too; () everything
     labels: Mapping[str, str] = field(default_factory=dict)
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 

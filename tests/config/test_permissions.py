@@ -48,9 +48,9 @@ def desired(ref: str, *keys: str) -> Desired:
     return Desired(placement(ref), revision, manifests, Digest("sha256:0"), Digest("sha256:0"))
 
 
-def platform(repository: dict[str, Any]) -> Platform:
+def platform(repository: dict[str, Any], target: dict[str, Any] | None = None) -> Platform:
     spec = {"installation": "3c9e0f0a-6d0e", "repositories": {"shop": {"url": "/srv/shop.git", **repository}}}
-    entry = {"targets": {"t": {"kubernetes": {}}}, "applications": {"shop": {"repository": "shop"}}}
+    entry = {"targets": {"t": target or {"kubernetes": {}}}, "applications": {"shop": {"repository": "shop"}}}
     files = {
         "converge.yaml": {"kind": "Platform", "metadata": {"name": "acme"}, "spec": spec},
         "environments/prod.yaml": {"kind": "Environment", "metadata": {"name": "prod"}, "spec": entry},
@@ -95,3 +95,23 @@ def test_targets_are_told_apart_by_what_is_behind_their_names() -> None:
     both = [desired("dev/a@t", "core/Secret x/s"), desired("prod/a@t", "core/Secret x/s")]
     assert contested(both) == {}
     assert len(contested(both, target_of=lambda _: "one cluster")) == 2
+
+
+LIMITED = {"kubernetes": {"namespaces": ["shop", "shop-data"]}}
+
+
+@pytest.mark.parametrize(
+    ("key", "because"),
+    [
+        ("core/Secret shop/x", ""),
+        ("example.com/Thing shop-data/x", ""),
+        ("core/ConfigMap shop-data/converge-dev-shop-0123456789abcdef", ""),
+        ("core/Secret other/x", 'target "t" is limited to shop, shop-data'),
+        ("core/Namespace /shop", "Namespace has no namespace"),
+        ("core/ConfigMap shop/converge-dev-shop-0123456789abcdef", "such names are Converge's own there"),
+        ("coordination.k8s.io/Lease shop/converge-0123456789abcdef0123456789abcdef", "such names are Converge's own"),
+    ],
+)
+def test_a_target_that_is_limited_takes_objects_of_its_namespaces(key: str, because: str) -> None:
+    found = violations(platform({"may": {"kinds": ["*"]}}, LIMITED), desired("prod/shop@t", key))
+    assert [because in str(one) for one in found] == ([True] if because else [])

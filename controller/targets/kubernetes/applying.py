@@ -36,9 +36,7 @@ from controller.targets.kubernetes.deleting import Deleter
 from controller.targets.kubernetes.discovery import Discovery
 from controller.targets.kubernetes.errors import combined
 from controller.targets.kubernetes.inventory import Inventories, Inventory
-from controller.targets.kubernetes.labels import parent_key
 from controller.targets.kubernetes.lease import Lease
-from controller.targets.kubernetes.marking import Marks
 from controller.targets.kubernetes.planning import JOB, SHARED, Planner, brought_kinds, coming_of, is_deferred
 from controller.targets.kubernetes.pruning import leftovers
 from controller.targets.kubernetes.running import Run, account_for_the_rest, is_complete
@@ -74,7 +72,7 @@ class Applier:
 
     async def apply(self, plan: Permitted, application: Application, *, superseded: asyncio.Event) -> Applied:
         """Write a plan, and say what became of each object of it."""
-        marks = Marks.of(self._planner.installation, plan.placement, plan.neighbours)
+        marks = self._planner.marks(plan.placement, plan.neighbours)
         run = Run(plan, application, marks, superseded)
         try:
             if not self._is_done(run):
@@ -266,7 +264,7 @@ class Applier:
     async def _close(self, run: Run) -> None:
         """After a prune: forget the kinds that are gone, or the parent itself with the last member."""
         placement = run.plan.placement
-        parent = parent_key(self._planner.installation, placement)
+        parent = self._planner.parent(placement)
         self._lease.check()
         if any(one.key == parent for one in run.deletions):
             await self._inventories.remove(placement)

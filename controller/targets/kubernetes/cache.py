@@ -1,5 +1,7 @@
 """The live state of one cluster's objects of ours, in memory: fed by one LIST and one WATCH per kind.
 
+Where a target is limited to namespaces, it is one per kind and namespace, of those that a parent names.
+
 The plot: the ConfigMaps with our label come first, for the parents among them name the kinds that have to be followed;
 each kind has a follower, a task that listens to `watching.follow` and hands what it hears to the `Store`, which says
 whose state moved. What reads the cache sends no request. A kind that can't be heard makes Unknown what may hold objects
@@ -12,7 +14,8 @@ applied in another version than its kind is followed in brings a follower for th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+import itertools
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
@@ -26,6 +29,7 @@ from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.discovery import Discovery, Resource
 from controller.targets.kubernetes.labels import installation_selector
 from controller.targets.kubernetes.members import Member, Parent
+from controller.targets.kubernetes.reach import EVERYWHERE, Reach
 from controller.targets.kubernetes.seeing import Sight, see, see_answer
 from controller.targets.kubernetes.store import Placements, Store
 from controller.targets.kubernetes.watching import (
@@ -45,14 +49,15 @@ __all__ = ["Cache", "Member", "Parent"]
 CONFIG_MAPS: Final = Resource("", "v1", "ConfigMap", "configmaps", namespaced=True)
 RETRY_SECONDS: Final = (1.0, 30.0)
 
-Place = tuple[str, str]  # group-kind and api version
+Place = tuple[str, str, str]  # group-kind, api version and namespace, "" for all of them
 
 
 class _Follower:
-    """Where one kind stands."""
+    """Where one kind stands, in one namespace or in all of them."""
 
-    def __init__(self, resource: Resource, since: datetime) -> None:
+    def __init__(self, resource: Resource, namespace: str, since: datetime) -> None:
         self.resource = resource
+        self.namespace = namespace  # "" for all of them
         self.seen: set[ObjectKey] = set()  # in the LIST that is in progress
         self.is_listed = False
         self.since = since  # of what `why` says
@@ -80,13 +85,15 @@ class Cache:
         *,
         clock: Clock,
         changed: Callable[[PlacementRef], None],
+        reach: Reach = EVERYWHERE,
     ) -> None:
         self._connection = connection
+        self._reach = reach
         self._discovery = discovery
         self._selector = installation_selector(installation)
         self._clock = clock
         self._changed = changed
-        self._store = Store(installation)
+        self._store = Store(installation, home=reach.home)
         self._followers: dict[Place, _Follower] = {}
         self._unserved: set[str] = set()  # group-kinds that parents name and that this cluster does not serve
         self._finding: dict[str, str] = {}  # group-kinds whose resource is being looked up: why it is not found yet
@@ -97,7 +104,7 @@ class Cache:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
-        self._follow(CONFIG_MAPS)
+        self._follow_in(CONFIG_MAPS, ())
         return self
 
     async def __aexit__(
@@ -129,12 +136,16 @@ class Cache:
         self._require_parents()
         return self._store.parents()
 
-    async def ensure(self, resources: Iterable[Resource], *, deadline_seconds: float = 30.0) -> None:
+    async def ensure(
+        self, resources: Iterable[Resource], namespaces: Collection[str] = (), *, deadline_seconds: float = 30.0
+    ) -> None:
         """Follow these kinds, and return when each has been listed: before the first object of them is written.
+
+        `namespaces` says where they are asked for besides our own, on a target that is limited to some.
 
         Raises Transient when one could not be listed in time, Stalled when we may not.
         """
-        followers = [self._follow(one) for one in resources]
+        followers = [follower for one in resources for follower in self._follow_in(one, namespaces)]
         try:
             async with asyncio.timeout(deadline_seconds):
                 for follower in followers:
@@ -144,7 +155,8 @@ class Cache:
             raise Transient(self._say(late)) from error
         for follower in followers:
             if follower.is_refused:
-                raise Stalled(f"{self._say(follower)}. Allow list and watch of {follower.resource.group_kind}.")
+                where = f" in namespace {follower.namespace}" if follower.namespace else ""
+                raise Stalled(f"{self._say(follower)}. Allow list and watch of {follower.resource.group_kind}{where}.")
 
     def note_applied(self, live: bytes) -> Member:
         """Take the server's answer to an apply of ours: what later events are compared with, and what is read at once.
@@ -170,21 +182,23 @@ class Cache:
     # What can be told
 
     def _require_parents(self) -> None:
-        follower = self._followers[_place(CONFIG_MAPS)]
+        follower = self._parents()
         if follower.why:
             raise Transient(self._say(follower))
 
     def _silence(self, placement: PlacementRef) -> str:
         """Say why a placement can't be told, "" when it can."""
-        parents = self._followers[_place(CONFIG_MAPS)]
+        parents = self._parents()
         if parents.why:
             return self._say(parents)
         parent = self._store.parent(placement)
         wanted = None if parent is None else frozenset(parent.group_kinds)
+        places = frozenset(("", *parent.namespaces)) if parent else frozenset()
         for follower in self._followers.values():
             # Without a parent nothing says that there is anything of this kind; that somebody else brings the kind in
             # just now makes us know no less than before.
-            is_asked = not follower.is_new if wanted is None else follower.resource.group_kind in wanted
+            is_named = wanted is not None and follower.resource.group_kind in wanted and follower.namespace in places
+            is_asked = not follower.is_new if wanted is None else is_named
             if follower.why and is_asked:
                 return self._say(follower)
         for group_kind, why in self._finding.items():
@@ -192,11 +206,15 @@ class Cache:
                 return f"{self._connection.name}: {group_kind} can't be observed: {why}"
         return ""
 
+    def _parents(self) -> _Follower:
+        """Give the follower that hears of parents."""
+        return self._followers[_place(CONFIG_MAPS, self._reach.home if self._reach.namespaces else "")]
+
     def _say(self, follower: _Follower) -> str:
         since = follower.since.isoformat(timespec="seconds")
-        return (
-            f"{self._connection.name}: {follower.resource.group_kind} can't be observed since {since}: {follower.why}"
-        )
+        where = f" in {follower.namespace}" if follower.namespace else ""
+        what = f"{follower.resource.group_kind}{where}"
+        return f"{self._connection.name}: {what} can't be observed since {since}: {follower.why}"
 
     def _wake(self, placements: Iterable[PlacementRef]) -> None:
         for placement in placements:
@@ -215,10 +233,14 @@ class Cache:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def _follow(self, resource: Resource) -> _Follower:
-        follower = self._followers.get(_place(resource))
+    def _follow_in(self, resource: Resource, namespaces: Collection[str]) -> list[_Follower]:
+        return [self._follow(resource, one) for one in self._reach.places(namespaces)]
+
+    def _follow(self, resource: Resource, namespace: str) -> _Follower:
+        place = _place(resource, namespace)
+        follower = self._followers.get(place)
         if follower is None:
-            follower = self._followers[_place(resource)] = _Follower(resource, self._clock.now())
+            follower = self._followers[place] = _Follower(resource, namespace, self._clock.now())
             self._unserved.discard(resource.group_kind)
             self._spawn(self._listen(follower))
         return follower
@@ -227,7 +249,8 @@ class Cache:
         """Hear a kind until the cluster does not serve it any more."""
         while True:
             try:
-                async with aclosing(follow(self._connection, follower.resource, self._selector)) as changes:
+                heard = follow(self._connection, follower.resource, self._selector, follower.namespace)
+                async with aclosing(heard) as changes:
                     async for change in changes:
                         self._hear(follower, change)
             except Transient as error:  # what it was shown can't be read
@@ -236,7 +259,7 @@ class Cache:
             else:
                 if await self._is_unserved(follower):
                     break
-        del self._followers[_place(follower.resource)]
+        del self._followers[_place(follower.resource, follower.namespace)]
         self._unserved.add(follower.resource.group_kind)
         self._end_list(follower, set())
         follower.settle()
@@ -259,7 +282,7 @@ class Cache:
                     self._doubt(follower.resource, sight.key, sight.uid)
             case Listed():
                 self._end_list(follower, follower.seen)
-                self._store.end_mourning(follower.resource.group_kind)
+                self._store.end_mourning(follower.resource.group_kind, follower.namespace)
                 self._heard(follower)
             case Back():
                 self._heard(follower)
@@ -280,7 +303,7 @@ class Cache:
 
     def _touched(self, follower: _Follower) -> Placements:
         """Name the placements that a kind's silence makes Unknown: all of them if it hides the parents."""
-        if follower.resource == CONFIG_MAPS:
+        if follower is self._parents():
             return self._store.placements()
         return self._store.placements_with(follower.resource.group_kind)
 
@@ -309,12 +332,12 @@ class Cache:
         """Take an object as it is shown, unless the follower of the version it was applied in tells it."""
         resource = follower.resource
         if sight.applied_as and sight.applied_as != resource.api_version and not sight.parent_id:
-            place = (resource.group_kind, sight.applied_as)
+            place = (resource.group_kind, sight.applied_as, follower.namespace)
             other = self._followers.get(place)
             if other is not None and other.is_listed:
                 return
             if other is None:
-                self._spawn(self._follow_version(sight.applied_as, resource.kind))
+                self._spawn(self._follow_version(sight.applied_as, resource.kind, follower.namespace))
         woken = self._store.take(sight)
         parent = self._store.parent(sight.owner.placement) if sight.parent_id and sight.owner else None
         if parent is not None:
@@ -322,19 +345,25 @@ class Cache:
         if not is_quiet:
             self._wake(sorted(woken))
 
-    async def _follow_version(self, api_version: str, kind: str) -> None:
+    async def _follow_version(self, api_version: str, kind: str, namespace: str) -> None:
         try:
             resource = await self._discovery.resource(api_version, kind)
         except (Waiting, Stalled, Transient):
             return  # not served any more: what the other version shows is all there is
-        self._follow(resource)
+        self._follow(resource, namespace)
 
     def _follow_named(self, parent: Parent) -> None:
         """Follow every kind that a parent names and nobody follows yet."""
-        followed = {group_kind for group_kind, _ in self._followers}
-        for group_kind in sorted(set(parent.group_kinds) - followed - self._unserved - set(self._finding)):
+        for group_kind in sorted({one for one, _ in self._unfollowed(parent)} - self._unserved - set(self._finding)):
             self._finding[group_kind] = "its resource is being looked up"
             self._spawn(self._follow_group_kind(group_kind))
+
+    def _unfollowed(self, parent: Parent) -> Iterator[tuple[str, str]]:
+        """Give the kinds that a parent names, and the namespaces in which nobody follows them in any version."""
+        followed = {(group_kind, namespace) for group_kind, _, namespace in self._followers}
+        for one in itertools.product(parent.group_kinds, self._reach.places(parent.namespaces)):
+            if one not in followed:
+                yield one
 
     async def _follow_group_kind(self, group_kind: str) -> None:
         kind, _, group = group_kind.partition(".")
@@ -350,7 +379,9 @@ class Cache:
                 self._unserved.add(group_kind)  # where a kind is not served, there are no objects of it
                 break
             else:
-                self._follow(resource)
+                for parent in self._store.parents():
+                    for _, namespace in [one for one in self._unfollowed(parent) if one[0] == group_kind]:
+                        self._follow(resource, namespace)
                 break
         del self._finding[group_kind]
         self._wake_told(self._store.placements_with(group_kind))
@@ -359,7 +390,7 @@ class Cache:
 
     def _end_list(self, follower: _Follower, seen: set[ObjectKey]) -> None:
         resource = follower.resource
-        known = tuple(self._store.known(resource.group_kind, resource.api_version))
+        known = tuple(self._store.known(resource.group_kind, resource.api_version, follower.namespace))
         for key, uid in known:
             if key not in seen:
                 self._doubt(resource, key, uid)
@@ -396,5 +427,5 @@ class Cache:
             pause = min(pause * 2, RETRY_SECONDS[1])
 
 
-def _place(resource: Resource) -> Place:
-    return (resource.group_kind, resource.api_version)
+def _place(resource: Resource, namespace: str) -> Place:
+    return (resource.group_kind, resource.api_version, namespace)

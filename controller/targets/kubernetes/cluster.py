@@ -37,9 +37,10 @@ from controller.targets.kubernetes.diagnosing import Diagnoser
 from controller.targets.kubernetes.discovery import Discovery
 from controller.targets.kubernetes.handover import read_annotation
 from controller.targets.kubernetes.identity import Identity
-from controller.targets.kubernetes.inventory import EMPTY, Inventories, Inventory
+from controller.targets.kubernetes.inventory import Inventories, Inventory
 from controller.targets.kubernetes.lease import Lease, my_identity
 from controller.targets.kubernetes.planning import Planner
+from controller.targets.kubernetes.reach import Reach
 from controller.targets.kubernetes.waiting import Changes
 
 FINISHED: Final = frozenset({"Complete", "Failed"})  # conditions of a Job that runs no more
@@ -63,14 +64,19 @@ class Cluster:
         changed: Callable[[PlacementRef], None],
     ) -> None:
         name = f"{environment}/{spec.name}"
-        self._identity = Identity(name, spec.uid)
+        reach = Reach(spec.namespaces)
+        self._identity = Identity(name, spec.uid, is_hidden=bool(spec.namespaces))
         self._connection = Connection(name, self._identity.watching(source))
         self._discovery = Discovery(self._connection)
         self._changed = changed
         self._changes = Changes()
-        self._cache = Cache(self._connection, self._discovery, installation, clock=clock, changed=self._moved)
-        self._inventories = Inventories(self._connection, self._cache, installation)
-        self._lease = Lease(self._connection, installation, name, clock=clock, identity=my_identity())
+        self._cache = Cache(
+            self._connection, self._discovery, installation, clock=clock, changed=self._moved, reach=reach
+        )
+        self._inventories = Inventories(self._connection, self._cache, installation, home=reach.home)
+        self._lease = Lease(
+            self._connection, installation, name, clock=clock, identity=my_identity(), namespace=reach.home
+        )
         self._planner = Planner(
             self._connection,
             self._discovery,
@@ -78,6 +84,7 @@ class Cluster:
             self._inventories,
             installation=installation,
             plan_key=plan_key,
+            reach=reach,
         )
         self._applier = Applier(
             self._planner, self._discovery, self._cache, self._inventories, self._lease, self._changes
@@ -198,7 +205,7 @@ class Cluster:
 
 def _with_jobs(jobs: dict[str, Digest]) -> Callable[[Inventory], Inventory]:
     def change(inventory: Inventory) -> Inventory:
-        if inventory == EMPTY:  # the parent has gone, and the application with it
+        if inventory.is_empty:  # the parent has gone, and the application with it
             return inventory
         return replace(inventory, finished={**inventory.finished, **jobs})
 

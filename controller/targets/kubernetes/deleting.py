@@ -14,7 +14,6 @@ from controller.targets.kubernetes.connection import Response
 from controller.targets.kubernetes.discovery import Discovery, Resource
 from controller.targets.kubernetes.errors import is_modified, refusal
 from controller.targets.kubernetes.judging import seen_body
-from controller.targets.kubernetes.labels import parent_key
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.marking import is_ours, unmarked
 from controller.targets.kubernetes.planning import Planner
@@ -38,7 +37,7 @@ class Deleter:
 
     async def prune(self, run: Run) -> bool:
         """Delete what the plan says, the parent excepted; True when that is done and its kinds may be forgotten."""
-        parent = parent_key(self._planner.installation, run.plan.placement)
+        parent = self._planner.parent(run.plan.placement)
         is_last = any(one.key == parent for one in run.deletions)
         members = [one for one in run.deletions if one.key != parent]
         stages = pruning_order(members)

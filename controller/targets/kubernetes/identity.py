@@ -20,10 +20,14 @@ KUBE_SYSTEM: Final = ObjectKey("", "Namespace", "", "kube-system")
 
 
 class Identity:
-    """Who a target is. `known` is its uid, when somebody remembers it; else the first answer counts."""
+    """Who a target is. `known` is its uid, when somebody remembers it; else the first answer counts.
 
-    def __init__(self, name: str, known: str = "") -> None:
+    `is_hidden`: we may see single namespaces only, kube-system not among them, and nobody is asked.
+    """
+
+    def __init__(self, name: str, known: str = "", *, is_hidden: bool = False) -> None:
         self._name = name
+        self._is_hidden = is_hidden
         self._server: tuple[object, ...] | None = None
         self.uid = known
         self.is_certain = False
@@ -47,7 +51,7 @@ class Identity:
 
     async def verify(self, connection: Connection) -> None:
         """Ask the cluster who it is, unless we are certain. Raises Stalled when it is another one."""
-        if self.is_certain:
+        if self.is_certain or self._is_hidden:
             return
         async with self._asking:  # who comes while it is asked takes that answer
             if not self.is_certain:

@@ -50,12 +50,18 @@ class Inventory:
     """What a parent says."""
 
     group_kinds: frozenset[str] = frozenset()
-    namespaces: frozenset[str] = frozenset()
+    home: str = SYSTEM_NAMESPACE  # the parent's own namespace
+    namespaces: frozenset[str] = frozenset()  # beside it
     revision: Revision | None = None
     digest: Digest | None = None
     objects: str = ""  # base64 of sorted four-byte hashes
     kept: frozenset[str] = frozenset()  # object keys, as text
     finished: Mapping[str, Digest] = field(default_factory=dict)  # by object key, as text
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing was ever said."""
+        return self == Inventory(home=self.home)
 
     def covers(self, keys: Iterable[ObjectKey]) -> bool:
         """Tell whether somebody who reads this parent would find all of these."""
@@ -67,7 +73,7 @@ class Inventory:
         return replace(
             self,
             group_kinds=self.group_kinds | {one.group_kind for one in found},
-            namespaces=self.namespaces | _other_namespaces(found),
+            namespaces=self.namespaces | ({one.namespace for one in found} - {"", self.home}),
         )
 
     def has_loose_ends(self, members: Iterable[ObjectKey]) -> bool:
@@ -97,11 +103,6 @@ class Inventory:
 EMPTY: Final = Inventory()
 
 
-def _other_namespaces(keys: Iterable[ObjectKey]) -> frozenset[str]:
-    """Give the namespaces beside the parent's own, which the convention leaves out."""
-    return frozenset(one.namespace for one in keys if one.namespace) - {SYSTEM_NAMESPACE}
-
-
 def _hash(key: ObjectKey) -> bytes:
     return zlib.crc32(str(key).encode()).to_bytes(4, "big")
 
@@ -112,10 +113,12 @@ def _hashes(keys: Iterable[ObjectKey]) -> str:
 
 def read_inventory(live: Mapping[str, Any]) -> Inventory:
     """Read a parent. What somebody spoiled by hand reads as if it were not there: it only costs a closer look."""
-    annotations = (live.get("metadata") or {}).get("annotations") or {}
+    metadata = live.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
     commits = annotations.get(REVISION_ANNOTATION, "").split(" ")
     return Inventory(
         group_kinds=_names(annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")),
+        home=str(metadata.get("namespace") or SYSTEM_NAMESPACE),
         namespaces=_names(annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")),
         revision=Revision(CommitId(commits[0]), CommitId(commits[1])) if len(commits) == 2 else None,
         digest=Digest(annotations[APPLIED_ANNOTATION]) if annotations.get(APPLIED_ANNOTATION) else None,
@@ -150,7 +153,7 @@ def _json(text: str, kind: type[Any]) -> Any:
 
 def parent_body(inventory: Inventory, installation: InstallationId, placement: PlacementRef) -> dict[str, Any]:
     """Write a parent: the same inventory gives the same body."""
-    key = parent_key(installation, placement)
+    key = parent_key(installation, placement, inventory.home)
     annotations = {
         OWNER_ANNOTATION: Owner(installation, placement, key).annotation(),
         APPLYSET_TOOLING_ANNOTATION: TOOLING,
@@ -186,11 +189,18 @@ class Inventories:
     What we wrote last is remembered until the cache has seen it, so that nobody reads an older state than he wrote.
     """
 
-    def __init__(self, connection: Connection, cache: Cache, installation: InstallationId) -> None:
+    def __init__(
+        self, connection: Connection, cache: Cache, installation: InstallationId, *, home: str = SYSTEM_NAMESPACE
+    ) -> None:
         self._connection = connection
         self._cache = cache
         self._installation = installation
+        self._empty = Inventory(home=home)
         self._written: dict[PlacementRef, Stored] = {}
+
+    def key(self, placement: PlacementRef) -> ObjectKey:
+        """Name a placement's parent."""
+        return parent_key(self._installation, placement, self._empty.home)
 
     def stored(self, placement: PlacementRef) -> Stored | None:
         """Give a placement's inventory; None when it has no parent. Raises Transient while the cache can't tell."""
@@ -206,7 +216,7 @@ class Inventories:
     def inventory(self, placement: PlacementRef) -> Inventory:
         """Give what a placement's parent says, nothing where there is none."""
         stored = self.stored(placement)
-        return stored.inventory if stored else EMPTY
+        return stored.inventory if stored else self._empty
 
     async def update(self, placement: PlacementRef, change: Callable[[Inventory], Inventory]) -> None:
         """Change a parent, creating it where there is none; nothing when it says so already.
@@ -215,33 +225,34 @@ class Inventories:
         """
         stored = self.stored(placement)
         for _ in range(ATTEMPTS):
-            wanted = change(stored.inventory if stored else EMPTY)
-            if wanted == (stored.inventory if stored else EMPTY):
+            before = stored.inventory if stored else self._empty
+            wanted = change(before)
+            if wanted == before:
                 return
             written = await self._write(placement, wanted, stored)
             if written is not None:
                 self._written[placement] = written
                 return
             stored = await self._read(placement)
-        key = parent_key(self._installation, placement)
+        key = self.key(placement)
         raise Transient(f"{key}: somebody else keeps changing it. Does another controller run as this installation?")
 
     async def remove(self, placement: PlacementRef) -> None:
         """Delete a parent whose last member is gone."""
-        key = parent_key(self._installation, placement)
+        key = self.key(placement)
         stored = await self._read(placement)
         if stored is not None:
             preconditions = {"uid": stored.uid, "resourceVersion": stored.resource_version}
             body = orjson.dumps({"preconditions": preconditions})
-            response = await self._connection.send(Request("DELETE", _path(key.name), (), body, JSON))
+            response = await self._connection.send(Request("DELETE", _path(key), (), body, JSON))
             if response.status not in {200, 202, 404}:
                 raise refusal(response, key)
             self._cache.note_deleted(key, stored.uid)
         self._written.pop(placement, None)
 
     async def _read(self, placement: PlacementRef) -> Stored | None:
-        key = parent_key(self._installation, placement)
-        response = await self._connection.send(Request("GET", _path(key.name)))
+        key = self.key(placement)
+        response = await self._connection.send(Request("GET", _path(key)))
         if response.status == 404:
             return None
         if response.status != 200:
@@ -250,13 +261,13 @@ class Inventories:
 
     async def _write(self, placement: PlacementRef, wanted: Inventory, stored: Stored | None) -> Stored | None:
         """Create or replace a parent; None when it is not as we thought."""
-        key = parent_key(self._installation, placement)
+        key = self.key(placement)
         body = parent_body(wanted, self._installation, placement)
         if stored is None:
-            request = Request("POST", _path(), (BY_MANAGER,), orjson.dumps(body), JSON)
+            request = Request("POST", _path(key, of_collection=True), (BY_MANAGER,), orjson.dumps(body), JSON)
         else:
             body["metadata"] |= {"uid": stored.uid, "resourceVersion": stored.resource_version}
-            request = Request("PUT", _path(key.name), (BY_MANAGER,), orjson.dumps(body), JSON)
+            request = Request("PUT", _path(key), (BY_MANAGER,), orjson.dumps(body), JSON)
         response = await self._connection.send(request)
         if response.status in {200, 201}:
             return _stored(response.body)
@@ -280,9 +291,9 @@ async def create_system_namespace(connection: Connection) -> None:
         raise refusal(response, key)
 
 
-def _path(name: str = "") -> str:
-    collection = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps"
-    return f"{collection}/{name}" if name else collection
+def _path(key: ObjectKey, *, of_collection: bool = False) -> str:
+    collection = f"/api/v1/namespaces/{key.namespace}/configmaps"
+    return collection if of_collection else f"{collection}/{key.name}"
 
 
 def _stored(body: bytes) -> Stored:

@@ -80,14 +80,14 @@ def installation_selector(installation: InstallationId) -> str:
     return f"{INSTALLATION_LABEL}={installation_hash(installation)}"
 
 
-def parent_key(installation: InstallationId, placement: PlacementRef) -> ObjectKey:
+def parent_key(installation: InstallationId, placement: PlacementRef, namespace: str = SYSTEM_NAMESPACE) -> ObjectKey:
     """Name the ConfigMap that is a placement's ApplySet parent.
 
     Readable, and unique by the hash of installation and placement, since several installations may share a cluster.
     """
     unique = hashlib.sha256(f"{installation} {placement}".encode()).hexdigest()[:16]
     readable = re.sub("[^a-z0-9]+", "-", f"{placement.environment}-{placement.application}"[:40].lower()).strip("-")
-    return ObjectKey("", "ConfigMap", SYSTEM_NAMESPACE, f"converge-{readable}-{unique}")
+    return ObjectKey("", "ConfigMap", namespace, f"converge-{readable}-{unique}")
 
 
 def applyset_id(parent: ObjectKey) -> str:
@@ -97,9 +97,11 @@ def applyset_id(parent: ObjectKey) -> str:
     return f"applyset-{encoded}-v1"
 
 
-def member_labels(installation: InstallationId, placement: PlacementRef) -> Mapping[str, str]:
-    """Give the labels that every object of a placement carries."""
+def member_labels(
+    installation: InstallationId, placement: PlacementRef, namespace: str = SYSTEM_NAMESPACE
+) -> Mapping[str, str]:
+    """Give the labels that every object of a placement carries, whose parent is in `namespace`."""
     return {
         INSTALLATION_LABEL: installation_hash(installation),
-        APPLYSET_PART_OF_LABEL: applyset_id(parent_key(installation, placement)),
+        APPLYSET_PART_OF_LABEL: applyset_id(parent_key(installation, placement, namespace)),
     }

@@ -1,4 +1,4 @@
-"""One writer per target (rule 13): a Lease in `converge-system`, held while something is written.
+"""One writer per target (rule 13): a Lease beside the ApplySet parents, held while something is written.
 
 Taken with the first write of a burst, renewed while there are writers, given back when none came for a while: idle
 costs nothing. Time is measured by our own monotonic clock only, as client-go does: another holder has gone when its
@@ -34,7 +34,6 @@ RENEW_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 5.0  # how long it is kept after the last writer left: the next burst finds it held
 LOOK_SECONDS: Final = 1.0  # how often another's Lease is looked at while we wait for it
 SAFETY_SECONDS: Final = 2.0  # nothing is written in the last moments of a Lease that could not be renewed
-COLLECTION: Final = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases"
 
 
 def my_identity() -> str:
@@ -91,10 +90,12 @@ class Lease:
         *,
         clock: Clock,
         identity: str,
+        namespace: str = SYSTEM_NAMESPACE,
         is_dead: Callable[[str], bool] = is_dead_neighbour,
     ) -> None:
         name = f"converge-{hashlib.sha256(f'{installation} {target}'.encode()).hexdigest()[:32]}"
-        self.key = ObjectKey("coordination.k8s.io", "Lease", SYSTEM_NAMESPACE, name)
+        self.key = ObjectKey("coordination.k8s.io", "Lease", namespace, name)
+        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._connection = connection
         self._clock = clock
         self._identity = identity
@@ -187,7 +188,7 @@ class Lease:
             await self._put(mine, "")
 
     async def _get(self) -> Held | None:
-        response = await self._connection.send(Request("GET", f"{COLLECTION}/{self.key.name}"))
+        response = await self._connection.send(Request("GET", f"{self._collection}/{self.key.name}"))
         if response.status == 404:
             return None
         if response.status != 200:
@@ -195,10 +196,10 @@ class Lease:
         return _held(response.body)
 
     async def _create(self) -> bool:
-        request = Request("POST", COLLECTION, (BY_MANAGER,), orjson.dumps(self._body(self._identity, 0)), JSON)
+        request = Request("POST", self._collection, (BY_MANAGER,), orjson.dumps(self._body(self._identity, 0)), JSON)
         began = self._clock.monotonic()
         response = await self._connection.send(request)
-        if is_missing_namespace(response):
+        if is_missing_namespace(response) == SYSTEM_NAMESPACE:
             await create_system_namespace(self._connection)
             return False
         if response.status == 409 and read_status(response).reason == "AlreadyExists":
@@ -209,7 +210,7 @@ class Lease:
         """Write who holds it; False when it moved since we looked."""
         body = self._body(holder, found.transitions + (holder != found.holder))
         body["metadata"] |= {"uid": found.uid, "resourceVersion": found.resource_version}
-        request = Request("PUT", f"{COLLECTION}/{self.key.name}", (BY_MANAGER,), orjson.dumps(body), JSON)
+        request = Request("PUT", f"{self._collection}/{self.key.name}", (BY_MANAGER,), orjson.dumps(body), JSON)
         began = self._clock.monotonic()
         response = await self._connection.send(request)
         if is_modified(response) or response.status == 404:
@@ -235,7 +236,7 @@ class Lease:
             "renewTime": now,
             "leaseTransitions": transitions,
         }
-        metadata = {"name": self.key.name, "namespace": SYSTEM_NAMESPACE}
+        metadata = {"name": self.key.name, "namespace": self.key.namespace}
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
 

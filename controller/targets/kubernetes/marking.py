@@ -26,6 +26,7 @@ from controller.targets.kubernetes.labels import (
     OWNER_ANNOTATION,
     RELEASED_ANNOTATION,
     RELEASED_MANAGER,
+    SYSTEM_NAMESPACE,
     Owner,
     member_labels,
     read_owner,
@@ -57,8 +58,15 @@ class Marks:
     neighbours: Neighbours | None = None
 
     @classmethod
-    def of(cls, installation: InstallationId, placement: PlacementRef, neighbours: Neighbours | None = None) -> Marks:
-        return cls(installation, placement, member_labels(installation, placement), neighbours)
+    def of(
+        cls,
+        installation: InstallationId,
+        placement: PlacementRef,
+        neighbours: Neighbours | None = None,
+        home: str = SYSTEM_NAMESPACE,
+    ) -> Marks:
+        """Give the marks of a placement whose parent is in the namespace `home`."""
+        return cls(installation, placement, member_labels(installation, placement, home), neighbours)
 
     def may_take_from(self, other: PlacementRef) -> bool:
         """Tell whether an object of another placement may move here: git says it here, and there no more.

@@ -40,13 +40,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """An ApplySet parent of ours as the cluster showed it last: a labelled ConfigMap in `converge-system`."""
+    """An ApplySet parent of ours as the cluster showed it last: a labelled ConfigMap, mostly in `converge-system`."""
 
     placement: PlacementRef  # from its owner annotation
     key: ObjectKey
     uid: str
     resource_version: str
     group_kinds: tuple[str, ...]  # `Deployment.apps`, from its annotation
+    namespaces: tuple[str, ...]  # its own, and those from its annotation
     body: bytes = field(repr=False)
 
     def live(self) -> dict[str, Any]:

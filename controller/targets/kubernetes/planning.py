@@ -23,8 +23,10 @@ from controller.model import (
     Digest,
     InstallationId,
     Manifest,
+    Neighbours,
     ObjectKey,
     ObjectPlan,
+    PlacementRef,
     Plan,
     Secret,
     Stalled,
@@ -41,16 +43,16 @@ from controller.targets.kubernetes.errors import (
     refusal,
 )
 from controller.targets.kubernetes.handover import annotation, left_out
-from controller.targets.kubernetes.inventory import EMPTY, Inventories, Stored
+from controller.targets.kubernetes.inventory import Inventories, Stored
 from controller.targets.kubernetes.judging import (
     plan_hash,
 )
-from controller.targets.kubernetes.labels import parent_key
 from controller.targets.kubernetes.looking import Context, Looker, blind, untouched
 from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, shared_namespace
 from controller.targets.kubernetes.options import options_of
 from controller.targets.kubernetes.ownership import is_as_applied
 from controller.targets.kubernetes.pruning import leftovers
+from controller.targets.kubernetes.reach import EVERYWHERE, Reach
 from controller.targets.kubernetes.stages import is_foundation
 
 SHARED: Final = Digest("shared-namespace")  # the digest of a namespace that `createNamespace` asks for
@@ -69,7 +71,9 @@ class Planner:
         *,
         installation: InstallationId,
         plan_key: Secret,
+        reach: Reach = EVERYWHERE,
     ) -> None:
+        self._reach = reach
         self._discovery = discovery
         self._cache = cache
         self._inventories = inventories
@@ -86,8 +90,8 @@ class Planner:
         stored = self._inventories.stored(desired.placement)
         context = Context(
             application=application,
-            marks=Marks.of(self.installation, desired.placement, desired.neighbours),
-            inventory=stored.inventory if stored else EMPTY,
+            marks=self.marks(desired.placement, desired.neighbours),
+            inventory=self._inventories.inventory(desired.placement),
             members={one.key: one for one in self._cache.members(desired.placement)},
         )
         objects = [*await self._writes(manifests, context), *self._deletions(manifests, context, stored)]
@@ -100,6 +104,14 @@ class Planner:
             neighbours=desired.neighbours,
             on_failure=desired.on_failure,
         )
+
+    def marks(self, placement: PlacementRef, neighbours: Neighbours | None) -> Marks:
+        """Give the marks of a placement's objects."""
+        return Marks.of(self.installation, placement, neighbours, self._reach.home)
+
+    def parent(self, placement: PlacementRef) -> ObjectKey:
+        """Name a placement's ApplySet parent."""
+        return self._inventories.key(placement)
 
     async def follow(self, manifests: Iterable[Manifest]) -> None:
         """Have the cache watch every kind that is asked for and served; one that a manifest brings may come later."""
@@ -118,9 +130,10 @@ class Planner:
         by_kind = {one.group_kind: one for one in found}
         errors += [wrong for one in manifests if (wrong := _wrong_option(one)) is not None]
         errors += [_misplaced(one, by_kind) for one in manifests if _is_misplaced(one, by_kind)]
+        errors += [_beyond(one, why) for one in manifests if (why := self._reach.objection(one.key.namespace))]
         if errors:
             raise combined(errors)
-        await self._cache.ensure([CONFIG_MAPS, *found])
+        await self._cache.ensure([CONFIG_MAPS, *found], {one.key.namespace for one in manifests})
 
     def note_written(self, uid: str) -> None:
         """Remember that this process knows an object: what moves from now on is looked at by the server."""
@@ -224,7 +237,7 @@ class Planner:
         members = tuple(one for one in context.members.values() if one.key not in moving)
         plans = list(leftovers(keys, members, context.application, context.inventory).deletions)
         if context.application.state is not State.PRESENT and stored is not None:
-            key = parent_key(self.installation, context.marks.placement)
+            key = self.parent(context.marks.placement)
             version = stored.resource_version
             plans.append(ObjectPlan(key=key, action=Action.DELETE, uid=stored.uid, resource_version=version))
         return plans
@@ -273,6 +286,10 @@ def _misplaced(manifest: Manifest, resources: Mapping[str, Resource]) -> Stalled
     if resources[key.group_kind].namespaced:
         return Stalled(f"{key} ({manifest.origin}): it has no namespace. Give it one, or its application's entry")
     return Stalled(f"{key} ({manifest.origin}): {key.group_kind} has no namespaces. Take metadata.namespace away")
+
+
+def _beyond(manifest: Manifest, why: str) -> Stalled:
+    return Stalled(f"{manifest.key} ({manifest.origin}): {why}. Move it, or widen `namespaces` of the target")
 
 
 def _too_early(manifest: Manifest, member: Member) -> ObjectPlan:

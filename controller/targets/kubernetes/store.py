@@ -15,7 +15,13 @@ import orjson
 
 from controller.model import Health, InstallationId, ObjectKey, PlacementRef
 from controller.targets.kubernetes.health import health
-from controller.targets.kubernetes.labels import APPLYSET_GROUP_KINDS_ANNOTATION, applyset_id, parent_key
+from controller.targets.kubernetes.labels import (
+    APPLYSET_GROUP_KINDS_ANNOTATION,
+    APPLYSET_NAMESPACES_ANNOTATION,
+    SYSTEM_NAMESPACE,
+    applyset_id,
+    parent_key,
+)
 from controller.targets.kubernetes.members import Member, Parent
 from controller.targets.kubernetes.ownership import Baseline, baseline
 from controller.targets.kubernetes.packing import pack
@@ -37,8 +43,9 @@ class Record:
 class Store:
     """Owned by one `Cache`. What changes it gives back the placements that it matters to."""
 
-    def __init__(self, installation: InstallationId) -> None:
+    def __init__(self, installation: InstallationId, *, home: str = SYSTEM_NAMESPACE) -> None:
         self._installation = installation
+        self._home = home  # the namespace of parents
         self._records: dict[ObjectKey, Record] = {}
         self._of: dict[PlacementRef, dict[ObjectKey, Record]] = {}
         self._parents: dict[PlacementRef, Parent] = {}
@@ -64,12 +71,13 @@ class Store:
         named = {one.placement for one in self._parents.values() if group_kind in one.group_kinds}
         return frozenset(named | {one.member.placement for one in self._records.values() if _is(one, group_kind)})
 
-    def known(self, group_kind: str, api_version: str) -> Iterator[tuple[ObjectKey, str]]:
-        """Give key and uid of the members and parents that are followed as this kind and version."""
+    def known(self, group_kind: str, api_version: str, namespace: str = "") -> Iterator[tuple[ObjectKey, str]]:
+        """Give key and uid of the members and parents that are followed as this kind and version, "": everywhere."""
         for key, record in self._records.items():
-            if key.group_kind == group_kind and record.member.api_version == api_version:
+            is_it = key.group_kind == group_kind and record.member.api_version == api_version
+            if is_it and namespace in {"", key.namespace}:
                 yield key, record.member.uid
-        if group_kind == "ConfigMap":
+        if group_kind == "ConfigMap" and namespace in {"", self._home}:
             yield from ((parent.key, parent.uid) for parent in self._parents.values())
 
     def holds(self, key: ObjectKey, uid: str) -> bool:
@@ -160,9 +168,13 @@ class Store:
         """Tell whether this DELETED event is the last news of our own delete, and so needs no second look."""
         return self._deleted.pop(uid, None) is not None
 
-    def end_mourning(self, group_kind: str) -> None:
-        """After a complete LIST no late news of this kind can come."""
-        self._deleted = {uid: key for uid, key in self._deleted.items() if key.group_kind != group_kind}
+    def end_mourning(self, group_kind: str, namespace: str = "") -> None:
+        """After a complete LIST no late news of this kind can come, from this namespace ("": from any)."""
+        self._deleted = {
+            uid: key
+            for uid, key in self._deleted.items()
+            if key.group_kind != group_kind or namespace not in {"", key.namespace}
+        }
 
     def _placement(self, sight: Sight, record: Record | None) -> PlacementRef | None:
         """Say whose an object is; None: not ours.
@@ -189,19 +201,20 @@ class Store:
         owner = sight.owner
         if owner is None or owner.installation != self._installation or owner.key != sight.key:
             return NOBODY
-        if sight.key != parent_key(self._installation, owner.placement):
+        if sight.key != parent_key(self._installation, owner.placement, self._home):
             return NOBODY
         old = self._parents.get(owner.placement)
         if old and old.uid == sight.uid and not is_newer(sight.resource_version, old.resource_version):
             return NOBODY
         live, _ = _decoded(sight)
-        named = (live["metadata"].get("annotations") or {}).get(APPLYSET_GROUP_KINDS_ANNOTATION, "")
+        annotations = live["metadata"].get("annotations") or {}
         self._parents[owner.placement] = Parent(
             placement=owner.placement,
             key=sight.key,
             uid=sight.uid,
             resource_version=sight.resource_version,
-            group_kinds=tuple(one for one in named.split(",") if one),
+            group_kinds=_names(annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")),
+            namespaces=(sight.key.namespace, *_names(annotations.get(APPLYSET_NAMESPACES_ANNOTATION, ""))),
             body=pack(live),
         )
         self._sets[applyset_id(sight.key)] = owner.placement
@@ -214,6 +227,10 @@ class Store:
             del self._parents[one.placement]
             self._sets.pop(applyset_id(one.key), None)
         return gone
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(one for one in text.split(",") if one)
 
 
 def _is_news(sight: Sight, known: Member) -> bool:

@@ -128,20 +128,24 @@ class _Progress:
     is_away: bool = False
 
 
-async def follow(connection: Connection, resource: Resource, selector: str) -> AsyncGenerator[Change, None]:
+async def follow(
+    connection: Connection, resource: Resource, selector: str, namespace: str = ""
+) -> AsyncGenerator[Change, None]:
     """Tell what happens to all objects of a kind that a label selector matches. Ends only after Unserved.
 
-    The second failure in a row is told as Away: one lost connection that is there again at once is no news.
+    They are asked for in one namespace, "": over the whole cluster. The second failure in a row is told as Away: one
+    lost connection that is there again at once is no news.
     """
     at = _Progress()
+    path = resource.path(namespace)
     while True:
         try:
             if not at.version:
-                async with aclosing(_list(connection, resource, selector, at)) as pages:
+                async with aclosing(_list(connection, path, selector, at)) as pages:
                     async for change in pages:
                         yield change
                 at.is_away = False
-            async with aclosing(_watch(connection, resource, selector, at)) as events:
+            async with aclosing(_watch(connection, path, selector, at)) as events:
                 async for change in events:
                     yield change
         except (Transient, Stalled) as error:
@@ -169,16 +173,14 @@ def _pause(failures: int, error: Transient | Stalled, *, is_refused: bool) -> fl
     return max(pause, error.retry_after_seconds) if isinstance(error, Transient) else pause
 
 
-async def _list(
-    connection: Connection, resource: Resource, selector: str, at: _Progress
-) -> AsyncGenerator[Change, None]:
+async def _list(connection: Connection, path: str, selector: str, at: _Progress) -> AsyncGenerator[Change, None]:
     """Ask page by page. A page token that expired raises 410, and the list begins anew."""
     token, is_first = "", True
     while True:
         query = [("labelSelector", selector), ("limit", str(PAGE))]
         if token:
             query.append(("continue", token))
-        answer = await connection.send(Request("GET", resource.path(), tuple(query)), deadline_seconds=LIST_SECONDS)
+        answer = await connection.send(Request("GET", path, tuple(query)), deadline_seconds=LIST_SECONDS)
         if answer.status != 200:
             raise _Refused(answer.status, _message(answer.body), answer.retry_after_seconds)
         page = _decoded(_LIST, answer.body)
@@ -190,9 +192,7 @@ async def _list(
             return
 
 
-async def _watch(
-    connection: Connection, resource: Resource, selector: str, at: _Progress
-) -> AsyncGenerator[Change, None]:
+async def _watch(connection: Connection, path: str, selector: str, at: _Progress) -> AsyncGenerator[Change, None]:
     """Hear events until the server ends the stream, which it does in good time."""
     seconds = random.randint(*WATCH_SECONDS)  # noqa: S311 - jitter
     query = (
@@ -206,20 +206,20 @@ async def _watch(
     try:
         async with (
             asyncio.timeout(seconds + LATE_SECONDS),
-            aclosing(connection.watch(Request("GET", resource.path(), query))) as lines,
+            aclosing(connection.watch(Request("GET", path, query))) as lines,
         ):
             async for line in lines:
                 change = _hear(line, at)
                 if change is not None:
                     yield change
     except TimeoutError as error:
-        raise Transient(f"the watch of {resource.group_kind} did not end in time") from error
+        raise Transient(f"the watch of {path} did not end in time") from error
     finally:
         lived = asyncio.get_running_loop().time() - began
         if lived >= LIVED_SECONDS:
             at.failures = 0
     if lived < 1.0:
-        raise Transient(f"the watch of {resource.group_kind} ended as soon as it began")
+        raise Transient(f"the watch of {path} ended as soon as it began")
 
 
 def _hear(line: bytes, at: _Progress) -> Change | None:
