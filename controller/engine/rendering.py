@@ -47,8 +47,10 @@ class _Kept:
     result: Rendered | Stalled
     cover: tuple[Read, ...] = ()  # of the reads: while it holds, so do they
     wires: tuple[Wire, ...] = ()
+    seconds: float = 0.0  # that the render took
 
 
+LONG_SECONDS = 0.25  # an application whose render held everything up for so long goes to a worker the next time
 WORTH_SECONDS = 2.0  # of rendering that waits at once, from which on the start of workers pays for itself
 NEWEST_SHARE = 0.2  # of the last render in the mean
 
@@ -112,7 +114,7 @@ class Renderer:
         self._waiting += 1
         try:
             await asyncio.sleep(0)  # whoever else was woken by the same commit says so first
-            is_worth_it = self._waiting * self._seconds > WORTH_SECONDS
+            is_worth_it = self._waiting * self._seconds > WORTH_SECONDS or self._took(placement) > LONG_SECONDS
         finally:
             self._waiting -= 1
         if not is_worth_it:
@@ -124,11 +126,18 @@ class Renderer:
             ready = replace(request, prepared=prepared)
             return await pool.render(ready) if is_shareable(prepared) else _by_target(ready, entry)
 
+        started = time.perf_counter()
         result = await self._result(by_a_worker)
-        kept = self._keep(placement, entry, application, platform, (), result)
+        seconds = time.perf_counter() - started
+        kept = self._keep(placement, entry, application, platform, (), result, seconds)
         if isinstance(kept.result, Stalled):
             raise kept.result
         return kept.result
+
+    def _took(self, placement: PlacementRef) -> float:
+        """Give the seconds of a placement's last render; 0 where there was none."""
+        kept = self._kept.get(placement)
+        return kept.seconds if kept else 0.0
 
     def is_current(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> bool:
         """Tell whether a render would give what is kept, without rendering."""
@@ -186,15 +195,19 @@ class Renderer:
         self.renders += 1
         request = replace(request_for(placement, entry, application, platform), wires=wires)
 
+        seconds = 0.0
+
         async def here(prepared: Prepared) -> Rendered:
+            nonlocal seconds
             started = time.perf_counter()
             try:
                 return _by_target(replace(request, prepared=prepared), entry)
             finally:
-                self._seconds += (time.perf_counter() - started - self._seconds) * NEWEST_SHARE
+                seconds = time.perf_counter() - started
+                self._seconds += (seconds - self._seconds) * NEWEST_SHARE
 
         result = await self._result(here)
-        return self._keep(placement, entry, application, platform, wires, result)
+        return self._keep(placement, entry, application, platform, wires, result, seconds)
 
     async def _result(self, do: Callable[[Prepared], Awaitable[Rendered]]) -> Rendered | Stalled:
         """Give what a render and what it needs come to, as far as it is pure. Raises what is not."""
@@ -213,6 +226,7 @@ class Renderer:
         platform: Checkout,
         wires: tuple[Wire, ...],
         result: Rendered | Stalled,
+        seconds: float,
     ) -> _Kept:
         cover: tuple[Read, ...] = ()
         if isinstance(result, Rendered):
@@ -220,7 +234,7 @@ class Renderer:
             if self._footprints is not None:
                 self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads, cover))
         revision = Revision(application.commit, platform.commit)
-        kept = self._kept[placement] = _Kept(_shape(placement, entry), revision, result, cover, wires)
+        kept = self._kept[placement] = _Kept(_shape(placement, entry), revision, result, cover, wires, seconds)
         return kept
 
 

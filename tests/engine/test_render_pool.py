@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from controller.documents import decode
 from controller.engine import rendering
 from controller.engine.render_pool import RenderPool
 from controller.engine.rendering import Renderer
@@ -136,3 +137,25 @@ async def test_workers_are_started_only_where_there_is_enough_to_render(
     assert pool.workers == 2
     assert await everything(together) == expected
     assert together.renders == alone.renders == 40
+
+
+async def test_what_took_long_goes_to_a_worker_the_next_time_though_it_is_alone(
+    git_host: GitHost, mirrors: Mirrors, pool: RenderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await git_host.create("apps", {"a/a.yaml": config_map("a", x="1")})
+    await git_host.create("platform", {"converge.yaml": b"{}"})
+    fleet = Fleet(git_host, mirrors, {"a": entry("a", "a")})
+    renderer = Renderer(pool=pool)
+
+    async def after(text: str) -> tuple[object, int]:
+        await git_host.commit("apps", {"a/a.yaml": config_map("a", x=text)})
+        apps, platform = await fleet.head(APPS), await fleet.head(PLATFORM)
+        done = await renderer.rendered_soon(placement("a"), fleet.entries["a"], apps, platform)
+        return decode(done.desired.manifests[0].body)["data"], pool.workers
+
+    monkeypatch.setattr(rendering, "LONG_SECONDS", 0.0)
+    assert await after("2") == ({"x": "2"}, 0)
+    assert await after("3") == ({"x": "3"}, 1)
+    monkeypatch.setattr(rendering, "LONG_SECONDS", float("inf"))
+    workers = pool.workers
+    assert await after("4") == ({"x": "4"}, workers)
