@@ -204,8 +204,10 @@ class Controller:
 
     async def _find_departed(self) -> None:
         await self._departures.find(self._platform, self._clock, self._chance)
-        if self._platform.fleet is not None:
-            self._open_targets(self._platform.fleet)
+        if (fleet := self._platform.fleet) is not None:
+            self._open_targets(fleet)
+            for ref in self._departures.left - fleet.entries.keys():
+                self._queue.add(ref)
         self._progress.set()
 
     # --- arrows into the queue ----------------------------------------------------------------------------

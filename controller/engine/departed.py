@@ -1,4 +1,4 @@
-"""What left git together with its target or its environment, while it still has objects there.
+"""What left git together with its target or its environment, or while nobody looked, and still has objects there.
 
 No environment says any more how to reach such a target: the last platform commit that did tells it. While the
 controller runs, that is the one before; after a restart the records branch says which placements are not retired, and
@@ -35,6 +35,7 @@ class Departures:
     def __init__(self) -> None:
         self._departed: dict[PlacementRef, Departed] = {}
         self.is_read = False  # whether it is known what departed before the start
+        self.left: frozenset[PlacementRef] = frozenset()  # what else did: not every target can tell what it holds of us
 
     def install(self, before: Fleet | None, fleet: Fleet) -> None:
         """Note what a platform commit left behind, and what it brought back."""
@@ -45,12 +46,14 @@ class Departures:
         self._departed = {ref: one for ref, one in self._departed.items() if (ref.environment, ref.target) not in here}
 
     async def find(self, platform: InForce, clock: Clock, chance: Callable[[], float]) -> None:
-        """Once, after the start: find what departed while no controller ran, however long its repositories are away."""
+        """Once, after the start: find what left while no controller ran, however long its repositories are away."""
         failures = 0
         while not self.is_read and (fleet := platform.fleet) is not None:
             try:
                 records = platform.source(fleet.platform.records.repository or PLATFORM).mirror
-                self._departed |= await _read_departed(fleet, platform.source(PLATFORM).mirror, records)
+                recorded = await _read_remaining(fleet, records)
+                self.left = frozenset(one.placement for one in recorded)
+                self._departed |= await _departed_among(recorded, fleet, platform.source(PLATFORM).mirror)
             except ConvergeError:
                 failures += 1
                 await clock.sleep(backoff_seconds(failures, chance=chance()))
@@ -60,6 +63,7 @@ class Departures:
 
     def retire(self, placement: PlacementRef) -> bool:
         """Forget a placement of which nothing is left; True when it was one of these."""
+        self.left -= {placement}
         return self._departed.pop(placement, None) is not None
 
     def places(self) -> Mapping[Place, Target]:
@@ -69,26 +73,31 @@ class Departures:
         return tuple(self._departed)
 
     def at(self, place: Place) -> tuple[PlacementRef, ...]:
-        return tuple(ref for ref in self._departed if (ref.environment, ref.target) == place)
+        """Name what left git and may have objects at a place."""
+        return tuple(ref for ref in self._departed.keys() | self.left if (ref.environment, ref.target) == place)
 
     def policy(self, placement: PlacementRef) -> SyncPolicy:
         one = self._departed.get(placement)
         return one.sync if one else SyncPolicy()
 
 
-async def _read_departed(fleet: Fleet, platform: Mirror, records: Mirror) -> Mapping[PlacementRef, Departed]:
-    """Find what departed while no controller ran. Raises Transient where a repository can't be asked."""
+async def _read_remaining(fleet: Fleet, records: Mirror) -> tuple[Remaining, ...]:
+    """Read what is recorded, not retired, and said by no entry any more. Raises Transient where nobody can be asked."""
     branch = fleet.platform.records.branch
     refs = await records.refs(ref_patterns(branch))
     if not refs:
-        return {}
+        return ()
     tree = await records.tree(choose(branch, refs, url=records.url), repository=PLATFORM)
+    recorded = await records.compute(lambda: remaining(BranchFiles(tree)))
+    return tuple(one for one in recorded if one.placement not in fleet.entries)
+
+
+async def _departed_among(
+    recorded: Iterable[Remaining], fleet: Fleet, platform: Mirror
+) -> Mapping[PlacementRef, Departed]:
+    """Find where those were whose target left git too. Raises Transient where the repository can't be asked."""
     here = places_of(fleet.platform)
-    left = [
-        one
-        for one in await records.compute(lambda: remaining(BranchFiles(tree)))
-        if (one.placement.environment, one.placement.target) not in here
-    ]
+    left = [one for one in recorded if (one.placement.environment, one.placement.target) not in here]
     found: dict[PlacementRef, Departed] = {}
     for commit in dict.fromkeys(one.platform for one in left):
         earlier = await _platform_at(commit, platform)

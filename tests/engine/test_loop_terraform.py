@@ -210,3 +210,21 @@ async def test_after_a_restart_nothing_is_applied_again(loop: Loop, fake_cloud: 
     async with loop.start():
         await loop.synced("shop", commit=commit, since=mark)
     assert (fake_cloud.states / "dev-shop.tfstate").read_bytes() == state
+
+
+async def test_an_application_that_left_git_while_nobody_looked_is_found_by_its_record(
+    loop: Loop, fake_cloud: FakeCloud
+) -> None:
+    await loop.host.create("shop", {"infra/main.tf": module(fake_cloud, web="one")})
+    await platform(loop, fake_cloud)
+    async with loop.start() as controller:
+        await loop.synced("shop")
+        await controller.settled()
+    await platform(loop, fake_cloud, is_gone=True)
+    mark = loop.mark()
+    async with loop.start():
+        waiting = await loop.report("shop", SyncStatus.AWAITING_APPROVAL, since=mark)
+        assert body(fake_cloud, "web") == "one"
+        yes = {"approvals/dev/shop.yaml": approval(plan_in(waiting.reason))}
+        await platform(loop, fake_cloud, is_gone=True, files=yes)
+        await eventually(lambda: fake_cloud.get("web") is None, deadline_seconds=60)
