@@ -5,7 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 
-pytest_plugins = ["tests.fixtures.cluster", "tests.fixtures.git", "tests.fixtures.seeds", "tests.fixtures.terraform"]
+pytest_plugins = [
+    "tests.fixtures.cluster",
+    "tests.fixtures.git",
+    "tests.fixtures.helm",
+    "tests.fixtures.seeds",
+    "tests.fixtures.terraform",
+]
 
 
 def pytest_configure() -> None:

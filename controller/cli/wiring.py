@@ -17,6 +17,7 @@ from controller.engine import (
     Checkout,
     Controller,
     Footprints,
+    Helm,
     OpenTarget,
     Preview,
     Question,
@@ -43,6 +44,7 @@ from controller.model import (
     Tree,
 )
 from controller.model import Target as TargetSpec
+from controller.render import ChartTemplate
 from controller.runtime import Clock, CredentialStore, SystemClock, Watcher, secrets_at_home
 from controller.targets import Target
 
@@ -80,8 +82,8 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
 
 
 def workshop_of(_options: PlatformOptions) -> Workshop:
-    """Give what does the work of other programs for renders: charts and encrypted files."""
-    return Workshop({})
+    """Give what does the work of other programs for renders. helm is CONVERGE_HELM, or found on PATH."""
+    return Workshop({ChartTemplate: Helm(os.environ.get("CONVERGE_HELM") or "helm")})
 
 
 async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:

@@ -19,6 +19,7 @@ from controller.model import (
     ApplicationName,
     Approvals,
     Backend,
+    ChartOptions,
     CommitId,
     Environment,
     EnvironmentName,
@@ -185,7 +186,17 @@ def _application(
         sync=_sync(node.get("sync"), sync),
         parameters={**parameters, **_scalars(node.named("parameters"))},
         inputs=tuple(_input(one) for one in node.get("inputs").elements()),
+        chart=_chart(node),
         origin=node.origin(),
+    )
+
+
+def _chart(node: Node) -> ChartOptions:
+    values = node.get("values").value
+    return ChartOptions(
+        release=node.text("release"),
+        values_files=node.texts("valuesFiles") or (),
+        values=values if isinstance(values, dict) else {},
     )
 
 

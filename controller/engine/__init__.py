@@ -68,6 +68,7 @@ from controller.engine.query import Query, commit_at, indexed, parse_query, time
 from controller.engine.settings import Settings
 from controller.engine.snapshot import Planned, Snapshot, plan_all, snapshot_of, take_snapshot
 from controller.engine.sources import Checkout, Signers
+from controller.engine.templating import Helm
 
 __all__ = [
     "Accept",
@@ -84,6 +85,7 @@ __all__ = [
     "Event",
     "FieldDifference",
     "Footprints",
+    "Helm",
     "History",
     "ObjectApplied",
     "ObjectDifference",

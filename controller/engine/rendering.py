@@ -265,6 +265,7 @@ def request_for(placement: PlacementRef, entry: Entry, application: Checkout, pl
         overlays=overlay_paths(placement),
         namespace=entry.application.namespace,
         parameters=entry.application.parameters,
+        chart=entry.application.chart,
     )
 
 
@@ -278,6 +279,7 @@ def _shape(placement: PlacementRef, entry: Entry) -> tuple[object, ...]:
         application.path,
         application.namespace,
         tuple(sorted(application.parameters.items())),
+        application.chart,
     )
 
 
@@ -295,6 +297,7 @@ def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
                 application.path,
                 application.namespace,
                 typed,
+                [application.chart.release, [*application.chart.values_files], dict(application.chart.values)],
             ]
         )
     )

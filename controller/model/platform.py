@@ -234,6 +234,23 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChartOptions:
+    """What an entry says of a Helm chart; nothing else takes it."""
+
+    release: str = ""  # "" is the application's name
+    values_files: tuple[str, ...] = ()  # in the application's path, each over those before it
+    values: Mapping[str, JsonValue] = field(default_factory=dict)  # over everything else
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a chart may ask of the cluster that it is for; the empty ones are what helm takes by itself."""
+
+    kube_version: str = ""  # such as v1.36.3
+    api_versions: tuple[str, ...] = ()  # `apps/v1` and `apps/v1/Deployment`, sorted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """An application's entry in an environment."""
 
@@ -252,6 +269,7 @@ class Application:
     sync: SyncPolicy  # the environment's, with what the entry changes
     parameters: Mapping[str, str | int | bool | float] = field(default_factory=dict)  # with the environment's
     inputs: tuple[Input, ...] = ()
+    chart: ChartOptions = field(default_factory=ChartOptions)
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 
 

@@ -24,12 +24,12 @@ Prepared: TypeAlias = "Mapping[Digest, Result]"
 class ChartTemplate:
     """A Helm chart to be templated: its result is what `helm template` prints.
 
-    `files` are the chart's own, by their path inside it; `values` are canonical JSON. `where` and `path` only tell
-    people which chart it is: they are no part of the digest.
+    `files` are the chart's own, by their path inside it; `values` are JSON by name, each over those before it. `where`,
+    `path`, `homes` and the names of values only tell people which chart it is: they are no part of the digest.
     """
 
     files: tuple[tuple[str, bytes], ...]
-    values: bytes
+    values: tuple[tuple[str, bytes], ...] = ()
     release: str
     namespace: str
     kube_version: str = ""  # "": what helm takes by itself
@@ -37,13 +37,18 @@ class ChartTemplate:
     include_crds: bool = True
     where: Position  # whose problem it is that it can't be done, where the chart's own files don't say so
     path: str = ""  # of the chart in its tree
+    homes: tuple[tuple[str, str], ...] = ()  # of what lies elsewhere in the tree: a prefix inside, and its directory
+
+    def place(self, inside: str) -> str:
+        """Give the path in the tree of a file of the chart."""
+        return chart_place(self.path, self.homes, inside)
 
     @property
     def digest(self) -> Digest:
         said: list[JsonValue] = [
             "chart",
             [[path, sha256(data).hexdigest()] for path, data in self.files],
-            sha256(self.values).hexdigest(),
+            [sha256(data).hexdigest() for _, data in self.values],
             self.release,
             self.namespace,
             self.kube_version,
@@ -51,6 +56,14 @@ class ChartTemplate:
             self.include_crds,
         ]
         return digest_of(canonical(said))
+
+
+def chart_place(path: str, homes: Iterable[tuple[str, str]], inside: str) -> str:
+    """Give the path in a tree of a chart's file: below the chart's own directory, or that of a chart beside it."""
+    for prefix, home in homes:
+        if inside.startswith(f"{prefix}/"):
+            return f"{home}/{inside[len(prefix) + 1 :]}"
+    return f"{path}/{inside}" if path else inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

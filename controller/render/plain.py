@@ -13,6 +13,7 @@ from controller.render.tracking import TrackedTree
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 KUSTOMIZATION_NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+CHART_FILE: Final = "Chart.yaml"
 MAX_FILES: Final = 20_000
 
 # Documents that speak to a tool and not to a cluster.
@@ -55,6 +56,8 @@ def _walk(tree: TrackedTree, directory: str, above: tuple[str, ...]) -> Iterator
         elif kind is EntryKind.DIRECTORY and tree.real_path(path) not in above:
             if holds_kustomization(tree, path):
                 yield path
+            elif tree.kind(joined(path, CHART_FILE)) is EntryKind.FILE:
+                raise Stalled(f"{path}: a Helm chart in the midst of plain YAML. Point an application's `path` at it")
             else:
                 yield from _walk(tree, path, (*above, tree.real_path(path)))
 

@@ -9,7 +9,7 @@ from controller.model import Desired, Digest, EntryKind, FieldPath, Invalid, Jso
 from controller.render.applications import expand
 from controller.render.finishing import finish
 from controller.render.parameters import Substitution
-from controller.render.plain import holds_kustomization, manifest_files, read_plain
+from controller.render.plain import CHART_FILE, holds_kustomization, joined, manifest_files, read_plain
 from controller.render.request import RENDERER_VERSION, Draft, Read, Rendered, RenderRequest
 from controller.render.tracking import TrackedTree
 from controller.render.uninterrupted import uninterrupted
@@ -62,13 +62,34 @@ def _drafts(
     parameters: Substitution,
 ) -> tuple[list[Draft], tuple[Problem, ...], frozenset[Problem]]:
     is_directory = application.kind(request.path) is EntryKind.DIRECTORY
-    if not overlays and not (is_directory and holds_kustomization(application, request.path)):
+    is_kustomization = is_directory and holds_kustomization(application, request.path)
+    if is_directory and not is_kustomization and application.kind(joined(request.path, CHART_FILE)) is EntryKind.FILE:
+        return _of_chart(request, application, platform, overlays, parameters)
+    if not overlays and not is_kustomization:
         files = list(manifest_files(application, request.path))
         if all(application.kind(path) is EntryKind.FILE for path in files):
             return read_plain(application, files, parameters), (), frozenset()
     from controller.render.kustomize import drafts_of  # noqa: PLC0415  a plain tree needs none of it
 
     return drafts_of(application, request.path, platform, overlays, parameters)
+
+
+def _of_chart(
+    request: RenderRequest,
+    application: TrackedTree,
+    platform: TrackedTree,
+    overlays: tuple[str, ...],
+    parameters: Substitution,
+) -> tuple[list[Draft], tuple[Problem, ...], frozenset[Problem]]:
+    """Have helm template the chart; overlays edit what comes of it, as they do with any base."""
+    from controller.render.helm import chart_drafts  # noqa: PLC0415  only charts need it
+
+    drafts = chart_drafts(request, application, platform, parameters)
+    if not overlays:
+        return drafts, (), frozenset()
+    from controller.render.kustomize import drafts_of  # noqa: PLC0415
+
+    return drafts_of(application, request.path, platform, overlays, parameters, base=drafts)
 
 
 def _locate(tree: TrackedTree, draft: Draft, field: tuple[str | int, ...]) -> Position:

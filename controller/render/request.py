@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from controller.model import (
+    Capabilities,
+    ChartOptions,
     Desired,
     Input,
     JsonValue,
@@ -52,6 +54,8 @@ class RenderRequest:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     cluster_scoped: frozenset[str] = frozenset()
     wires: tuple[Wire, ...] = ()
+    chart: ChartOptions = field(default_factory=ChartOptions)
+    capabilities: Capabilities = field(default_factory=Capabilities)  # of the target; only charts ask for them
     prepared: Prepared = field(default_factory=dict)  # results of what earlier tries raised Needed for
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -53,13 +54,18 @@ async def run(
     grace_seconds: float = 5.0,
     output_limit_bytes: int = 64 << 20,
     confinement: Confinement | None = None,
+    memory_limit_bytes: int = 0,
 ) -> Completed:
     """Run a program to its end. `env` is its whole environment (see `bare_environment`).
+
+    `memory_limit_bytes` bounds the data that it may hold, where the system can (Linux); 0 is no bound.
 
     Raises Overdue at the deadline, Stalled for a program that isn't installed or prints more than the limit.
     """
     started = time.monotonic()
     child = await _start(argv, cwd=cwd, env=env, confinement=confinement)
+    if memory_limit_bytes:
+        _bound(child.process.pid, memory_limit_bytes)
     try:
         async with asyncio.timeout(deadline_seconds):
             stdout, stderr = await _talk(child.process, stdin, output_limit_bytes)
@@ -99,6 +105,12 @@ async def _start(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], conf
         raise Stalled(f"{argv[0]} can't be started ({error.strerror}): install it, or put it on PATH") from error
     except OSError as error:
         raise Transient(f"{argv[0]} can't be started: {error.strerror}") from error
+
+
+def _bound(process: int, memory_bytes: int) -> None:
+    if hasattr(resource, "prlimit"):  # not on macOS
+        with suppress(ProcessLookupError):
+            resource.prlimit(process, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
 
 
 async def _talk(process: asyncio.subprocess.Process, stdin: bytes, limit: int) -> tuple[bytes, bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from controller.documents import write_as_kustomize
+from controller.documents import canonical, write_as_kustomize
 from controller.model import EntryKind, Invalid, Origin, Position, Problem, Stalled, Tree
 from controller.render.kustomize.kustomization import Kustomization, load_kustomization
 from controller.render.kustomize.loading import Loader
@@ -139,15 +139,20 @@ def drafts_of(
     platform: TrackedTree,
     overlays: Sequence[str],
     parameters: Substitution,
+    *,
+    base: Sequence[Draft] | None = None,
 ) -> tuple[list[Draft], tuple[Problem, ...], frozenset[Problem]]:
     """Build a base and the overlay Components as one kustomization: the base's own order and metadata options hold.
 
-    Gives the drafts, warnings, and which of these are of entries that change nothing.
+    `base` are its objects where another program made them. Gives the drafts, warnings, and which of these are of
+    entries that change nothing.
     """
     shared = Build(builtin_table(), set_schema=_Schemas())
     gathered = Accumulated()
     is_directory = application.kind(path) is EntryKind.DIRECTORY
-    if is_directory and holds_kustomization(application, path):
+    if base is not None:
+        _add_made(gathered, application, path, base)
+    elif is_directory and holds_kustomization(application, path):
         add_directory(shared, gathered, Loader(application, path, parameters), BuildOrigin(), is_component=False)
     else:
         _add_plain(shared, gathered, application, path, parameters)
@@ -172,6 +177,15 @@ def _add_plain(shared: Build, gathered: Accumulated, tree: TrackedTree, path: st
             add_directory(shared, gathered, Loader(tree, name, parameters), BuildOrigin(), is_component=False)
             continue
         gathered.items.extend(one for one in loader.parse(tree.read(name), name) if not _is_for_a_tool(one))
+
+
+def _add_made(gathered: Accumulated, tree: TrackedTree, path: str, base: Sequence[Draft]) -> None:
+    """Add objects that were made elsewhere, each with its own origin. JSON reads alike in every dialect."""
+    loader = Loader(tree, path, Substitution({}))
+    for draft in base:
+        for one in loader.parse(canonical(draft.value), draft.origin.path):
+            one.source, one.index, one.item = draft.origin, draft.index, draft.item
+            gathered.items.extend([one])
 
 
 def _is_for_a_tool(one: Resource) -> bool:

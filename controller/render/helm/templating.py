@@ -1,0 +1,88 @@
+"""What helm printed, as objects with the template that each came from."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+from controller.documents import Dialect, read
+from controller.model import EntryKind, Invalid, Origin, Position, Problem
+from controller.render.helm.chart import Chart, read_chart
+from controller.render.helm.values import values_of
+from controller.render.needs import ChartTemplate, results_of
+from controller.render.parameters import Substitution
+from controller.render.plain import CHART_FILE, check_head, is_list
+from controller.render.request import Draft, RenderRequest
+from controller.render.tracking import TrackedTree
+
+_SOURCE: Final = re.compile(rb"^# Source: (.+?)\r?$", re.MULTILINE)
+LONGEST_RELEASE: Final = 53  # as helm has it
+
+
+def chart_drafts(
+    request: RenderRequest, application: TrackedTree, platform: TrackedTree, parameters: Substitution
+) -> list[Draft]:
+    """Template the chart at the application's path: its objects, CustomResourceDefinitions first.
+
+    Each names its template, with the line where its kind stands where that is plain. Raises Invalid, Stalled, Needed.
+    """
+    chart = read_chart(application, request.path)
+    release = request.chart.release or request.placement.application
+    where = Position(chart.place(CHART_FILE))
+    if len(release) > LONGEST_RELEASE:
+        advice = f"Set `release` of the application to a name of at most {LONGEST_RELEASE} characters."
+        raise Invalid([Problem(where, f"the release name {release} is too long for helm", advice=advice)])
+    need = ChartTemplate(
+        files=chart.files,
+        values=values_of(request, chart, application, platform, parameters),
+        release=release,
+        namespace=request.namespace or "default",
+        kube_version=request.capabilities.kube_version,
+        api_versions=request.capabilities.api_versions,
+        where=where,
+        path=request.path,
+        homes=chart.homes,
+    )
+    (output,) = results_of([need], request.prepared)
+    assert isinstance(output, bytes)  # noqa: S101  charts are templated into bytes
+    return list(_drafts(output, chart, application))
+
+
+def _drafts(output: bytes, chart: Chart, tree: TrackedTree) -> Iterator[Draft]:
+    sources = [(output.count(b"\n", 0, one.start()) + 1, one[1].decode()) for one in _SOURCE.finditer(output)]
+    lines = [line for line, _ in sources]
+    for document in read(output, path=f"{chart.name}, as helm prints it", dialect=Dialect.KUBERNETES):
+        number = bisect_right(lines, document.line) - 1
+        inside = sources[number][1].partition("/")[2] if number >= 0 else CHART_FILE
+        origin = origin_of(inside, document.value, chart, tree)
+        where = Position(origin.path, origin.line)
+        if not isinstance(document.value, dict):
+            raise Invalid([Problem(where, "what comes of this template is no mapping, so it can't be a manifest")])
+        check_head(document.value, where)
+        if is_list(document.value):
+            items = cast("list[Any]", document.value["items"] or [])
+            yield from (Draft(_checked(item, where), origin) for item in items)
+        else:
+            yield Draft(document.value, origin)
+
+
+def _checked(item: Any, where: Position) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise Invalid([Problem(where, "an item of this list is no mapping, so it can't be a manifest")])
+    check_head(item, where)
+    return item
+
+
+def origin_of(inside: str, value: Any, chart: Chart, tree: TrackedTree) -> Origin:
+    """Find the template of an object, and the line where its kind is written where one line alone says it."""
+    place = chart.place(inside)
+    data = chart.file(inside)
+    if data is None or tree.kind(place) is not EntryKind.FILE:  # in a packed dependency
+        return Origin(tree.repository, chart.place(CHART_FILE), 1, tree.commit)
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str):
+        return Origin(tree.repository, place, 1, tree.commit)
+    lines = [number for number, line in enumerate(data.split(b"\n"), 1) if line.strip() == f"kind: {kind}".encode()]
+    return Origin(tree.repository, place, lines[0] if len(lines) == 1 else 1, tree.commit)
