@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +55,12 @@ async def run(
     output_limit_bytes: int = 64 << 20,
     confinement: Confinement | None = None,
     memory_limit_bytes: int = 0,
+    heard: Callable[[bytes], None] | None = None,
 ) -> Completed:
     """Run a program to its end. `env` is its whole environment (see `bare_environment`).
 
-    `memory_limit_bytes` bounds the data that it may hold, where the system can (Linux); 0 is no bound.
+    `memory_limit_bytes` bounds the data that it may hold, where the system can (Linux); 0 is no bound. `heard` gets
+    each line of its standard output as soon as it is there, without its end.
 
     Raises Overdue at the deadline, Stalled for a program that isn't installed or prints more than the limit.
     """
@@ -68,7 +70,7 @@ async def run(
         _bound(child.process.pid, memory_limit_bytes)
     try:
         async with asyncio.timeout(deadline_seconds):
-            stdout, stderr = await _talk(child.process, stdin, output_limit_bytes)
+            stdout, stderr = await _talk(child.process, stdin, output_limit_bytes, heard)
             returncode = await child.process.wait()
     except BaseException as error:
         await asyncio.shield(_end(child, grace_seconds))
@@ -113,13 +115,15 @@ def _bound(process: int, memory_bytes: int) -> None:
             resource.prlimit(process, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
 
 
-async def _talk(process: asyncio.subprocess.Process, stdin: bytes, limit: int) -> tuple[bytes, bytes]:
+async def _talk(
+    process: asyncio.subprocess.Process, stdin: bytes, limit: int, heard: Callable[[bytes], None] | None
+) -> tuple[bytes, bytes]:
     """Write and read at once: a pipe holds 64 KiB, so doing one after the other would hang."""
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_feed(cast("asyncio.StreamWriter", process.stdin), stdin))
-            stdout = group.create_task(_read(cast("asyncio.StreamReader", process.stdout), limit))
-            stderr = group.create_task(_read(cast("asyncio.StreamReader", process.stderr), limit))
+            stdout = group.create_task(_read(cast("asyncio.StreamReader", process.stdout), limit, heard))
+            stderr = group.create_task(_read(cast("asyncio.StreamReader", process.stderr), limit, None))
     except* _TooMuchError as errors:
         raise Stalled(f"the program printed more than {limit} bytes and was stopped") from errors
     return stdout.result(), stderr.result()
@@ -139,12 +143,17 @@ async def _feed(pipe: asyncio.StreamWriter, data: bytes) -> None:
     pipe.close()
 
 
-async def _read(pipe: asyncio.StreamReader, limit: int) -> bytes:
+async def _read(pipe: asyncio.StreamReader, limit: int, heard: Callable[[bytes], None] | None) -> bytes:
     data = bytearray()
+    told = 0  # up to where lines were handed on
     while chunk := await pipe.read(CHUNK_BYTES):
         data += chunk
         if len(data) > limit:
             raise _TooMuchError
+        if heard is not None and (end := data.rfind(b"\n", told)) >= 0:
+            for line in data[told:end].split(b"\n"):
+                heard(bytes(line))
+            told = end + 1
     return bytes(data)
 
 

@@ -51,6 +51,19 @@ async def test_stdin_is_empty_unless_given(tmp_path: Path) -> None:
     assert (await run_python("import sys; print(repr(sys.stdin.read()))", cwd=tmp_path)).stdout == b"''\n"
 
 
+async def test_lines_are_heard_while_the_child_goes_on(tmp_path: Path) -> None:
+    lines: list[bytes] = []
+
+    def heard(line: bytes) -> None:
+        lines.append(line)
+        (tmp_path / "go").touch()
+
+    script = "echo one; while [ ! -e go ]; do sleep 0.05; done; printf 'tw'; echo o; printf rest"
+    done = await run_shell(script, cwd=tmp_path, heard=heard)
+    assert lines == [b"one", b"two"]
+    assert done.stdout == b"one\ntwo\nrest"
+
+
 async def test_a_child_that_does_not_read_its_input_is_no_error(tmp_path: Path) -> None:
     assert (await run_python("pass", cwd=tmp_path, stdin=b"x" * 1_000_000)).returncode == 0
 

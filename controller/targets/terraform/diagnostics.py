@@ -90,6 +90,35 @@ class Told:
     failed: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a running apply tells of one resource. `step` is started, goes on, done or failed."""
+
+    address: str
+    action: str  # create, update, delete, read
+    step: str
+    seconds: float  # since it started
+
+
+_STEPS: Final = {
+    "apply_start": "started",
+    "apply_progress": "goes on",
+    "apply_complete": "done",
+    "apply_errored": "failed",
+}
+
+
+def progress_of(line: bytes) -> Progress | None:
+    """Read a line of `apply -json` ("Machine-Readable UI" in its documents); None where it is about something else."""
+    for told in _lines(line):
+        step = _STEPS.get(str(told.get("type")))
+        hook = told.get("hook") or {}
+        address = str((hook.get("resource") or {}).get("addr", ""))
+        if step and address:
+            return Progress(address, str(hook.get("action", "")), step, float(hook.get("elapsed_seconds", 0.0)))
+    return None
+
+
 def hear(completed: Completed) -> Told:
     """Read the JSON lines of a plan or an apply; lines that are none are passed over."""
     errors: list[Diagnostic] = []

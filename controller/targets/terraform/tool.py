@@ -8,7 +8,7 @@ output, exit codes as data. Its own files of variables, its reading of states an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -67,7 +67,9 @@ class Tool(Terraform):  # type: ignore[misc]  # the package has no types
         """Give only what was asked for; the base adds a file of variables to every command."""
         return {"no_color": FLAG, **input_options}
 
-    async def cmd(self, cmd: str, *args: str, **options: Any) -> Completed:
+    async def cmd(
+        self, cmd: str, *args: str, heard: Callable[[bytes], None] | None = None, **options: Any
+    ) -> Completed:
         """Run a command to its end. Raises Overdue at the deadline, Stalled where the program can't be started."""
         argv: list[str] = self.generate_cmd_string(cmd, *args, **options)
         return await run(
@@ -78,6 +80,7 @@ class Tool(Terraform):  # type: ignore[misc]  # the package has no types
             grace_seconds=GRACE_SECONDS,
             output_limit_bytes=OUTPUT_LIMIT_BYTES,
             confinement=self._confinement,
+            heard=heard,
         )
 
     async def initialise(self, *, is_locked: bool) -> Completed:
@@ -96,9 +99,9 @@ class Tool(Terraform):  # type: ignore[misc]  # the package has no types
     async def show_plan(self, file: Path) -> Completed:
         return await self.cmd("show", str(file), json=FLAG, no_color=FLAG)
 
-    async def apply_plan(self, file: Path, *, lock_seconds: int) -> Completed:
-        """Apply exactly a saved plan."""
-        return await self.cmd("apply", str(file), json=FLAG, input=False, lock_timeout=f"{lock_seconds}s")
+    async def apply_plan(self, file: Path, *, lock_seconds: int, heard: Callable[[bytes], None]) -> Completed:
+        """Apply exactly a saved plan. `heard` gets what it tells while it does, a line of JSON each."""
+        return await self.cmd("apply", str(file), heard=heard, json=FLAG, input=False, lock_timeout=f"{lock_seconds}s")
 
     async def pull_state(self) -> Completed:
         return await self.cmd("state pull")

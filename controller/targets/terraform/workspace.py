@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from controller.model import (
     CommitId,
     ConvergeError,
@@ -20,7 +22,7 @@ from controller.model import (
     TerraformTarget,
 )
 from controller.runtime import Completed
-from controller.targets.terraform.diagnostics import Locked, Told, error_of, hear
+from controller.targets.terraform.diagnostics import Locked, Told, error_of, hear, progress_of
 from controller.targets.terraform.folders import LOCK_FILE, Folders, backend_file, init_key, providers_of
 from controller.targets.terraform.journal import Journal
 from controller.targets.terraform.linting import lint
@@ -35,6 +37,7 @@ QUICK_SECONDS = 300.0  # init, pull and the like
 INSTALL_SECONDS = 1_800.0  # an init that fetches providers
 SHORTEST_SECRET = 4  # shorter values, such as a region's number, would be found everywhere
 DOTS = "•••".encode()
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ class Workspace:
         ready = saved.ready
         is_first = self._journal.open(ready.folder)
         tool = self._tool(ready.folder, ready.data, self._spec.timeout_seconds)
-        completed = await tool.apply_plan(saved.file, lock_seconds=LOCK_SECONDS)
+        completed = await tool.apply_plan(saved.file, lock_seconds=LOCK_SECONDS, heard=log_progress)
         told = hear(self._without_secrets(completed))
         error = self._error_of(completed, "the apply failed", ready.piece.source) if completed.returncode else None
         if isinstance(error, Locked):
@@ -201,6 +204,13 @@ class Workspace:
         env = self._surroundings.environment(self._variables(), data=data)
         confinement = self._surroundings.confinement(self._folders.root)
         return Tool(self._program.path, folder, env, deadline_seconds=deadline_seconds, confinement=confinement)
+
+
+def log_progress(line: bytes) -> None:
+    """Tell the log what becomes of each resource while an apply runs: some take an hour."""
+    told = progress_of(line)
+    if told is not None:
+        log.info("resource", address=told.address, action=told.action, step=told.step, seconds=told.seconds)
 
 
 def bare_piece(key: ObjectKey) -> Workpiece:
