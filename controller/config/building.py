@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from controller.config.draft import Draft, EnvironmentDraft
@@ -11,7 +12,7 @@ from controller.config.moment import parse_moment
 from controller.config.node import Node
 from controller.config.refs import tree_path
 from controller.config.rules import DEFAULT_RECORDS, group_of
-from controller.config.selecting import targets_of
+from controller.config.selecting import account_of, targets_of
 from controller.model import (
     Adopt,
     After,
@@ -61,7 +62,9 @@ def platform_of(draft: Draft, root: Node, problems: Mapping[GroupRef, tuple[Prob
             RepositoryName(name): _repository(name, node) for name, node in spec.named("repositories").items()
         },
         records=_records(spec.get("records")),
-        environments={EnvironmentName(name): _environment(one) for name, one in draft.environments.items()},
+        environments={
+            EnvironmentName(name): _environment(one, draft.repositories) for name, one in draft.environments.items()
+        },
         problems=problems,
         origin=root.origin(),
     )
@@ -104,7 +107,7 @@ def _records(node: Node) -> Records:
     )
 
 
-def _environment(draft: EnvironmentDraft) -> Environment:
+def _environment(draft: EnvironmentDraft, repositories: Mapping[str, Node]) -> Environment:
     sync = _sync(draft.sync, DEFAULT_SYNC)
     suspend = draft.suspend.value is True
     parameters = _scalars(draft.parameters)
@@ -112,7 +115,9 @@ def _environment(draft: EnvironmentDraft) -> Environment:
         name=EnvironmentName(draft.name),
         targets={TargetName(name): _target(name, node) for name, node in draft.targets.items()},
         applications={
-            ApplicationName(name): _application(draft, name, node, sync, parameters)
+            ApplicationName(name): replace(
+                _application(draft, name, node, sync, parameters), service_account=account_of(node, repositories)
+            )
             for name, node in draft.applications.items()
         },
         sync=sync,

@@ -54,6 +54,13 @@ def _installation(text: str) -> Complaint | None:
     return Complaint(f"{quoted(text)} is no installation id: 8 to 63 letters, digits and dashes", "Use a UUID.")
 
 
+def _service_account(text: str) -> Complaint | None:
+    namespace, colon, name = text.rpartition(":")
+    if (not colon or _LABEL.fullmatch(namespace)) and _SUBDOMAIN.fullmatch(name) and len(name) <= 253:
+        return None
+    return Complaint(f"{quoted(text)} names no service account", "Write its name, or `namespace:name`.")
+
+
 def _commit(text: str) -> Complaint | None:
     if _COMMIT.fullmatch(text):
         return None
@@ -237,6 +244,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "manager-glob": _manager_glob,
         "moment": _moment,
         "parameter-name": _parameter,
+        "service-account": _service_account,
         "time-zone": _zone,
         "tree-path": check_tree_path,
         "window-duration": _window_duration,

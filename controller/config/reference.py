@@ -56,6 +56,7 @@ _FORMATS = {
     "label-value": "label value",
     "manager-glob": "glob, `!` excepts",
     "moment": "date or time",
+    "service-account": "service account",
     "time-zone": "time zone",
     "tree-path": "path",
     "window-duration": "duration",

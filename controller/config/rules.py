@@ -9,7 +9,7 @@ from controller.config.complaint import quoted, suggestion
 from controller.config.draft import Draft, EnvironmentDraft
 from controller.config.node import Node
 from controller.config.refs import check_tree_path, tree_path
-from controller.config.selecting import labels_of, targets_of
+from controller.config.selecting import account_of, labels_of, targets_of
 from controller.model import (
     PLATFORM,
     ApplicationName,
@@ -193,6 +193,15 @@ def _namespace_to_create(draft: Draft, _tree: Tree) -> Iterator[Problem]:
             yield entry.get("createNamespace").problem("there is no namespace to create", "Name it: `namespace: …`.")
 
 
+def _account_in_a_namespace(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    for _, name, entry in applications(draft):
+        account = account_of(entry, draft.repositories)
+        if account.startswith(":"):
+            node = entry.get("serviceAccountName") if entry.text("serviceAccountName") else entry
+            what = f"{name} has no namespace to find service account {quoted(account[1:])} in"
+            yield node.problem(what, f'Say `namespace`, or "namespace{account}".', of_key=True)
+
+
 def _records_are_not_followed(draft: Draft, _tree: Tree) -> Iterator[Problem]:
     """Rule 8: the controller never reacts to its own commits."""
     if draft.platform is None:
@@ -225,5 +234,6 @@ RULES: tuple[Rule, ...] = (
     _one_way_in,
     _identity_in_reach,
     _namespace_to_create,
+    _account_in_a_namespace,
     _records_are_not_followed,
 )

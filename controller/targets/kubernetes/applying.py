@@ -72,6 +72,7 @@ class Applier:
 
     async def apply(self, plan: Permitted, application: Application, *, superseded: asyncio.Event) -> Applied:
         """Write a plan, and say what became of each object of it."""
+        application = self._planner.authorized(plan.placement, application)
         marks = self._planner.marks(plan.placement, plan.neighbours)
         run = Run(plan, application, marks, superseded)
         try:
@@ -131,7 +132,10 @@ class Applier:
         """Name in the parent what is about to be written, before the first of it is."""
         keys = [one.key for one in run.writes if one.manifest and one.manifest.digest != SHARED]
         self._lease.check()
-        await self._inventories.update(run.plan.placement, lambda inventory: inventory.widened(keys))
+        account = run.application.service_account
+        await self._inventories.update(
+            run.plan.placement, lambda inventory: inventory.widened(keys).written_by(account)
+        )
 
     async def _write_stages(self, run: Run) -> None:
         waited_for: set[tuple[int, int]] = set()
@@ -253,7 +257,7 @@ class Applier:
         def recorded(inventory: Inventory) -> Inventory:
             left = leftovers(keys, members, run.application, inventory)
             finished = {key: digest for key, digest in inventory.finished.items() if digests.get(key) == digest}
-            named = replace(inventory, kept=left.kept, finished=finished)
+            named = replace(inventory, kept=left.kept, finished=finished, account=run.application.service_account)
             if run.writes or inventory.digest != run.plan.desired:
                 named = named.applied(run.plan.revision, run.plan.desired, keys)
             return named.narrowed([*keys, *(one.key for one in members)])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -30,7 +31,7 @@ BUILT_IN_GROUPS: Final = frozenset({
 # Of the merge keys of every list in what may be applied of these groups at least one (`x-kubernetes-list-map-keys`).
 MERGE_KEYS: Final = ("name", "containerPort", "port", "mountPath", "devicePath", "ip", "topologyKey")
 
-Place = tuple[str, str]  # group-kind and namespace, "" for all of them
+Place = tuple[str, str, str]  # group-kind, namespace ("" for all of them) and the account that asks
 
 
 def is_plain(body: Mapping[str, Any], group: str) -> bool:
@@ -79,24 +80,28 @@ class Permissions:
         self._known: dict[Place, bool] = {}
         self._asking = asyncio.Lock()
 
-    async def may_patch(self, resource: Resource, namespace: str) -> bool:
-        """Tell whether the server says that we may. A server that does not tell says no."""
-        for place in dict.fromkeys(((resource.group_kind, ""), (resource.group_kind, namespace))):
+    async def may_patch(self, resource: Resource, namespace: str, account: str = "") -> bool:
+        """Tell whether the server says that we, or the account, may. A server that does not tell says no."""
+        for where in dict.fromkeys(("", namespace)):
+            place = (resource.group_kind, where, account)
             if place not in self._known:
                 async with self._asking:
                     if place not in self._known:
-                        self._known[place] = await self._ask(resource, place[1])
+                        self._known[place] = await self._ask(resource, where, account)
             if self._known[place]:
                 return True
         return False
 
     def forget(self, key: ObjectKey) -> None:
         """Ask again: the server refused what it had allowed."""
-        self._known.pop((key.group_kind, ""), None)
-        self._known.pop((key.group_kind, key.namespace), None)
+        self._known = {
+            place: may
+            for place, may in self._known.items()
+            if place[0] != key.group_kind or place[1] not in {"", key.namespace}
+        }
 
-    async def _ask(self, resource: Resource, namespace: str) -> bool:
-        answer = await self._send(review_request(resource, namespace))
+    async def _ask(self, resource: Resource, namespace: str, account: str) -> bool:
+        answer = await self._send(replace(review_request(resource, namespace), account=account))
         if answer.status != 201:
             return False
         status = orjson.loads(answer.body).get("status") or {}

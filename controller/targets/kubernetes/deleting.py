@@ -10,9 +10,9 @@ import orjson
 
 from controller.model import ConvergeError, ObjectKey, ObjectPlan, Result, Stalled, Transient, Waiting
 from controller.targets.kubernetes.cache import Cache, Member
-from controller.targets.kubernetes.connection import Response
+from controller.targets.kubernetes.connection import Request, Response
 from controller.targets.kubernetes.discovery import Discovery, Resource
-from controller.targets.kubernetes.errors import is_modified, refusal
+from controller.targets.kubernetes.errors import refusal
 from controller.targets.kubernetes.judging import seen_body
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.marking import is_ours, unmarked
@@ -20,6 +20,7 @@ from controller.targets.kubernetes.planning import Planner
 from controller.targets.kubernetes.requests import delete_request, get_request, let_go_request
 from controller.targets.kubernetes.running import Run
 from controller.targets.kubernetes.stages import pruning_order
+from controller.targets.kubernetes.status import is_modified
 from controller.targets.kubernetes.waiting import Changes
 
 ATTEMPTS: Final = 10  # at an object that keeps changing, as one does while it rolls out
@@ -91,13 +92,13 @@ class Deleter:
             return await self._let_go(run, one, resource)
         for _ in range(ATTEMPTS):
             self._lease.check()
-            answer = await self._planner.looker.send(delete_request(resource, one.key, one.uid, version))
+            answer = await self._send(run, delete_request(resource, one.key, one.uid, version))
             if answer.status in {200, 202, 404}:
                 self._note_deleted(one, answer)
                 return Result.PRUNED
             if not is_modified(answer):
                 raise refusal(answer, one.key)
-            answer = await self._planner.looker.send(get_request(resource, one.key))
+            answer = await self._send(run, get_request(resource, one.key))
             if answer.status == 404:
                 self._cache.note_deleted(one.key, one.uid)
                 return Result.PRUNED
@@ -112,7 +113,7 @@ class Deleter:
     async def _let_go(self, run: Run, one: ObjectPlan, resource: Resource) -> Result:
         """Take our marks from an object that stays, and leave our fields to the manager of what is released."""
         for _ in range(ATTEMPTS):
-            answer = await self._planner.looker.send(get_request(resource, one.key))
+            answer = await self._send(run, get_request(resource, one.key))
             if answer.status == 404:
                 self._cache.note_deleted(one.key, one.uid)
                 return Result.PRUNED
@@ -122,7 +123,7 @@ class Deleter:
             if live["metadata"]["uid"] != one.uid or not is_ours(run.own_marks, one.key, live):
                 raise Transient(f"{one.key}: it is not ours any more: somebody replaced or took it meanwhile")
             self._lease.check()
-            answer = await self._planner.looker.send(let_go_request(resource, one.key, unmarked(live)))
+            answer = await self._send(run, let_go_request(resource, one.key, unmarked(live)))
             if answer.status == 200:
                 self._cache.note_deleted(one.key, one.uid)
                 run.note(one.key, "let go of: it stays, as its annotation asks for")
@@ -130,6 +131,10 @@ class Deleter:
             if not is_modified(answer) and answer.status != 422:
                 raise refusal(answer, one.key)
         raise Transient(f"{one.key}: it keeps changing while we let go of it")
+
+    async def _send(self, run: Run, request: Request) -> Response:
+        """Send a request in the place of the application's service account."""
+        return await self._planner.looker.send(request, run.application.service_account)
 
     def _note_deleted(self, one: ObjectPlan, answer: Response) -> None:
         """Tell the cache when it is gone for good.

@@ -10,55 +10,21 @@ hiccuped (Transient). Pure. Every rule here was seen on kube-apiserver 1.36; the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import orjson
-
-from controller.model import ConvergeError, Element, FieldPath, ObjectKey, Stalled, Step, Transient, Waiting
+from controller.model import ConvergeError, ObjectKey, Stalled, Transient, Waiting
+from controller.targets.kubernetes.conflict_fields import conflict_text
 from controller.targets.kubernetes.connection import Response
+from controller.targets.kubernetes.status import Status, conflicts_of, is_immutable, read_status
 
-TERMINATING_SECONDS: Final = 5.0  # how soon to look again at what is being deleted: no watch of ours tells
-CONFLICT = re.compile(
-    r'^conflict with "(?P<manager>.*?)"(?: with subresource "(?P<subresource>[^"]*)")?(?: using .*)?$'
-)
 WEBHOOK = re.compile(r'admission webhook "(?P<name>[^"]+)"')
+UNGRANTED = re.compile(  # `k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go`
+    r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)" '
+    r'(?:in the namespace "(?P<namespace>[^"]*)"|at the cluster scope)'
+)
 GO_VALUE = re.compile(r"&value\.valueUnstructured\{Value:(.*?)\}")
-ELEMENT_KEY = re.compile(r'([^=,\[\]]*)=("(?:[^"\\]|\\.)*"|[^,\]]*)')
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A `metav1.Status`, as far as it was one."""
-
-    code: int
-    reason: str
-    message: str
-    details: dict[str, Any]
-    retry_after_seconds: float = 0.0
-
-    @property
-    def causes(self) -> tuple[tuple[str, str, str], ...]:
-        """Give reason, field and message of each cause."""
-        return tuple(
-            (str(one.get("reason", "")), str(one.get("field", "")), str(one.get("message", "")))
-            for one in self.details.get("causes") or ()
-            if isinstance(one, dict)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """One field that another manager owns with another value."""
-
-    manager: str
-    subresource: str
-    field: str  # as the server writes it: `.spec.template.spec.containers[name="web"].image`
-
-    @property
-    def who(self) -> str:
-        return f"{self.manager} ({self.subresource})" if self.subresource else self.manager
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,50 +36,6 @@ class Coming:
 
 
 NOTHING_COMING: Final = Coming()
-
-
-def read_status(response: Response) -> Status:
-    """Read an answer that is not a success; what is no Status (a proxy's page, "404 page not found") is its text."""
-    try:
-        decoded = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        decoded = None
-    if not isinstance(decoded, dict) or decoded.get("kind") != "Status":
-        text = response.body[:300].decode(errors="replace").strip()
-        return Status(response.status, "", text, {}, response.retry_after_seconds)
-    details = decoded.get("details") or {}
-    retry = response.retry_after_seconds or float(details.get("retryAfterSeconds") or 0)
-    return Status(response.status, str(decoded.get("reason", "")), str(decoded.get("message", "")), details, retry)
-
-
-def conflicts(response: Response) -> tuple[Conflict, ...]:
-    """Give the fields that others own, when that is why an apply was refused; else nothing."""
-    if response.status != 409:
-        return ()
-    found = []
-    for reason, where, message in read_status(response).causes:
-        match = CONFLICT.match(message)
-        if reason == "FieldManagerConflict" and match:
-            found.append(Conflict(match["manager"], match["subresource"] or "", where))
-    return tuple(found)
-
-
-def is_modified(response: Response) -> bool:
-    """Tell whether a write met another version (or another uid) of the object than it was made for."""
-    return response.status == 409 and not conflicts(response) and read_status(response).reason == "Conflict"
-
-
-def is_missing_namespace(response: Response) -> str:
-    """Name the namespace whose absence refused a write; "" when it was something else."""
-    if response.status != 404:
-        return ""
-    details = read_status(response).details
-    return str(details.get("name", "")) if details.get("kind") == "namespaces" else ""
-
-
-def is_dry_run_unsupported(response: Response) -> bool:
-    """Tell whether a webhook with side effects makes a dry run impossible (`webhook.NewDryRunUnsupportedErr`)."""
-    return response.status == 400 and "does not support dry run" in read_status(response).message
 
 
 def refusal(response: Response, key: ObjectKey, *, where: str = "", coming: Coming = NOTHING_COMING) -> ConvergeError:
@@ -136,91 +58,6 @@ def combined(errors: Sequence[ConvergeError]) -> ConvergeError:
         return Waiting(texts)
     retry = max((one.retry_after_seconds for one in errors if isinstance(one, Transient)), default=0.0)
     return Transient(texts, retry_after_seconds=retry)
-
-
-def conflict_text(found: Iterable[Conflict]) -> str:
-    """Say who manages which fields: `kube-controller-manager (scale) manages spec.replicas`."""
-    by_manager: dict[str, list[str]] = {}
-    for one in found:
-        by_manager.setdefault(one.who, []).append(one.field.removeprefix("."))
-    return "; ".join(f"{who} manages {', '.join(fields)}" for who, fields in by_manager.items())
-
-
-def conflict_path(text: str, body: Any) -> FieldPath:
-    """Resolve a conflict's field against the body that was sent.
-
-    The server writes a name without quotes (`.metadata.labels.app.kubernetes.io/name`), so only the body tells where
-    one name ends. What the body does not explain stays one step, as it was written.
-    """
-    path: list[Step] = []
-    rest, node = text, body
-    while rest:
-        step, length, node = _next_step(rest, node)
-        path.append(step)
-        rest = rest[length:]
-    return tuple(path)
-
-
-def _next_step(rest: str, node: Any) -> tuple[Step, int, Any]:
-    if rest.startswith("["):
-        end = _end_of_element(rest)
-        step = _element(rest[1 : end - 1])
-        return step, end, _element_of(node, step)
-    names = (name for name in node if _starts_with_name(rest, name)) if isinstance(node, dict) else ()
-    name = max(names, key=len, default="")
-    if name:
-        return name, len(name) + 1, node[name]
-    plain = re.match(r"\.?([^.\[]*)", rest)
-    length = max(len(plain[0]), 1) if plain else len(rest)
-    return rest[:length].removeprefix("."), length, None
-
-
-def _starts_with_name(rest: str, name: str) -> bool:
-    return rest.startswith(f".{name}") and rest[len(name) + 1 : len(name) + 2] in {"", ".", "["}
-
-
-def _end_of_element(rest: str) -> int:
-    is_quoted = is_escaped = False
-    for index, letter in enumerate(rest):
-        if is_escaped:
-            is_escaped = False
-        elif letter == "\\":
-            is_escaped = is_quoted
-        elif letter == '"':
-            is_quoted = not is_quoted
-        elif letter == "]" and not is_quoted:
-            return index + 1
-    return len(rest)
-
-
-def _element(inside: str) -> Step:
-    if inside.isdigit():
-        return int(inside)
-    return Element(tuple((name, _scalar(value)) for name, value in ELEMENT_KEY.findall(inside)))
-
-
-def _scalar(text: str) -> str | int | bool:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-    return value if isinstance(value, str | int | bool) else text
-
-
-def _element_of(node: Any, step: Step) -> Any:
-    if not isinstance(node, list):
-        return None
-    if isinstance(step, int):
-        return node[step] if step < len(node) else None
-    if isinstance(step, str):
-        return None
-    return next((one for one in node if _is_element(one, step)), None)
-
-
-def _is_element(one: Any, element: Element) -> bool:
-    # A key that the body leaves out was defaulted by the server: it does not speak against the element.
-    said = [(name, value) for name, value in element.keys if isinstance(one, dict) and name in one]
-    return bool(said) and all(one[name] == value for name, value in said)
 
 
 def _named(error: ConvergeError, name: str) -> ConvergeError:
@@ -312,6 +149,29 @@ def _after(message: str, marker: str) -> str:
     return message[message.index(marker) :]
 
 
+def _not_granted(status: Status, _key: ObjectKey, _coming: Coming) -> ConvergeError | None:
+    """Say whom RBAC keeps from what, and which rule would let him."""
+    match = UNGRANTED.search(status.message) if status.code == 403 else None
+    if match is None:
+        return None
+    resource, group = match["resource"], match["group"]
+    if match["verb"].startswith("impersonate"):  # or KEP-5284's narrower `impersonate-on:serviceaccount:patch`
+        return Stalled(
+            f"{match['user']} may not write in the place of the application's service account. Bind it to a Role in "
+            f'the account\'s namespace with the rule {{apiGroups: [""], resources: ["serviceaccounts"], '
+            f'resourceNames: [its name], verbs: ["impersonate"]}}'
+        )
+    spoken = f"{resource}.{group}" if group else resource
+    where = f"in namespace {match['namespace']}" if match["namespace"] else "in the whole cluster"
+    verbs = ("create", "patch") if match["verb"] in {"create", "patch"} else (match["verb"],)  # an apply asks for both
+    quoted = ", ".join(f'"{one}"' for one in verbs)
+    rule = f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: [{quoted}]}}'
+    return Stalled(
+        f"{match['user']} may not {match['verb']} {spoken} {where}. "
+        f"Bind it to a {'Role' if match['namespace'] else 'ClusterRole'} with the rule {rule}"
+    )
+
+
 def _forbidden(status: Status, key: ObjectKey, _coming: Coming) -> ConvergeError | None:
     if status.code != 403:
         return None
@@ -349,11 +209,7 @@ def no_such_kind(key: ObjectKey, api_version: str, coming: Coming = NOTHING_COMI
 def _conflict(status: Status, _key: ObjectKey, _coming: Coming) -> ConvergeError | None:
     if status.code != 409:
         return None
-    found = [
-        Conflict(match["manager"], match["subresource"] or "", where)
-        for reason, where, message in status.causes
-        if reason == "FieldManagerConflict" and (match := CONFLICT.match(message))
-    ]
+    found = conflicts_of(status)
     if found:
         return Stalled(f"{conflict_text(found)}. Leave these fields out of git, or have their manager let go of them")
     return Transient(f"it changed while we wrote: {status.message}")
@@ -372,17 +228,6 @@ def _invalid(status: Status, key: ObjectKey, _coming: Coming) -> ConvergeError |
         return Stalled(_text(status, key))
     causes = dict.fromkeys(f"{where}: {message}" if where else message for _, where, message in status.causes)
     return Stalled(f"{'; '.join(causes) or status.message}. Correct it in git")
-
-
-def is_immutable(status: Status) -> bool:
-    """Tell whether an update was refused only because it touches what can't change."""
-    texts = [message for _, _, message in status.causes]
-    return bool(texts) and all(
-        "field is immutable" in text
-        or "may not change once set" in text
-        or "updates to statefulset spec for fields" in text
-        for text in texts
-    )
 
 
 def _hiccup(status: Status, key: ObjectKey, _coming: Coming) -> ConvergeError | None:
@@ -407,6 +252,7 @@ RULES: tuple[Rule, ...] = (
     _untyped,
     _terminating,
     _quota,
+    _not_granted,
     _forbidden,
     _missing_namespace,
     _missing_kind,

@@ -19,6 +19,7 @@ class Request:
     body: bytes = b""
     content_type: str = ""
     accept: str = JSON
+    account: str = ""  # the service account, `namespace:name`, in whose place it is asked; "" is ours
 
     @property
     def target(self) -> str:

@@ -18,7 +18,7 @@ import orjson
 from controller.model import CommitId, Digest, InstallationId, ObjectKey, PlacementRef, Revision, Transient
 from controller.targets.kubernetes.cache import Cache
 from controller.targets.kubernetes.connection import JSON, Connection, Request
-from controller.targets.kubernetes.errors import is_missing_namespace, is_modified, read_status, refusal
+from controller.targets.kubernetes.errors import refusal
 from controller.targets.kubernetes.labels import (
     APPLYSET_GROUP_KINDS_ANNOTATION,
     APPLYSET_ID_LABEL,
@@ -34,11 +34,13 @@ from controller.targets.kubernetes.labels import (
     installation_hash,
     parent_key,
 )
+from controller.targets.kubernetes.status import is_missing_namespace, is_modified, read_status
 
 REVISION_ANNOTATION: Final = "converge/revision"  # application and platform commit that were applied completely
 APPLIED_ANNOTATION: Final = "converge/applied-digest"  # the digest of that Desired
 OBJECTS_ANNOTATION: Final = "converge/objects"  # a hash per object of that Desired
 KEPT_ANNOTATION: Final = "converge/kept"  # previous versions of generated objects, kept for a rollback
+ACCOUNT_ANNOTATION: Final = "converge/service-account"  # `namespace:name`
 FINISHED_ANNOTATION: Final = "converge/finished-jobs"  # Jobs that ran to their end, with the digest they ran at
 ATTEMPTS: Final = 5
 
@@ -57,6 +59,7 @@ class Inventory:
     objects: str = ""  # base64 of sorted four-byte hashes
     kept: frozenset[str] = frozenset()  # object keys, as text
     finished: Mapping[str, Digest] = field(default_factory=dict)  # by object key, as text
+    account: str = ""  # the service account in whose place it is written: it also takes away what left git
 
     @property
     def is_empty(self) -> bool:
@@ -80,6 +83,10 @@ class Inventory:
         """Tell whether it names kinds of which nothing is left: a run died between a deletion and saying so here."""
         finished = {text.partition(" ")[0] for text in self.finished}
         return not self.group_kinds <= {one.group_kind for one in members} | finished
+
+    def written_by(self, account: str) -> Inventory:
+        """Name the account in whose place the objects are written."""
+        return replace(self, account=account)
 
     def narrowed(self, keys: Iterable[ObjectKey]) -> Inventory:
         """Name exactly the group-kinds and namespaces of these objects."""
@@ -122,6 +129,7 @@ def read_inventory(live: Mapping[str, Any]) -> Inventory:
         namespaces=_names(annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")),
         revision=Revision(CommitId(commits[0]), CommitId(commits[1])) if len(commits) == 2 else None,
         digest=Digest(annotations[APPLIED_ANNOTATION]) if annotations.get(APPLIED_ANNOTATION) else None,
+        account=annotations.get(ACCOUNT_ANNOTATION, ""),
         objects=_base64(annotations.get(OBJECTS_ANNOTATION, "")),
         kept=frozenset(str(one) for one in _json(annotations.get(KEPT_ANNOTATION, ""), list)),
         finished={
@@ -164,6 +172,8 @@ def parent_body(inventory: Inventory, installation: InstallationId, placement: P
         annotations[REVISION_ANNOTATION] = f"{inventory.revision.application} {inventory.revision.platform}"
         annotations[APPLIED_ANNOTATION] = inventory.digest
         annotations[OBJECTS_ANNOTATION] = inventory.objects
+    if inventory.account:
+        annotations[ACCOUNT_ANNOTATION] = inventory.account
     if inventory.kept:
         annotations[KEPT_ANNOTATION] = orjson.dumps(sorted(inventory.kept)).decode()
     if inventory.finished:

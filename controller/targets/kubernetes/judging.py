@@ -34,8 +34,8 @@ from controller.model import (
 )
 from controller.targets.kubernetes.adopting import Migration, adoption_objection
 from controller.targets.kubernetes.cache import Member
+from controller.targets.kubernetes.conflict_fields import conflict_path, conflict_text
 from controller.targets.kubernetes.diff import Difference, difference, shape_of
-from controller.targets.kubernetes.errors import Conflict, conflict_path, conflict_text
 from controller.targets.kubernetes.holding import own_entries, value_at
 from controller.targets.kubernetes.labels import (
     DIGEST_ANNOTATION,
@@ -46,6 +46,7 @@ from controller.targets.kubernetes.labels import (
 )
 from controller.targets.kubernetes.marking import Marks, is_ours, was_named
 from controller.targets.kubernetes.ownership import editor_of, lost, owned
+from controller.targets.kubernetes.status import Conflict
 
 OURS: Final = ("converge/", "applyset.kubernetes.io/")  # labels and annotations of these prefixes are always ours
 SECRET_FIELDS: Final = frozenset({"data", "stringData"})

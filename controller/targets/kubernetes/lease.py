@@ -25,9 +25,10 @@ import orjson
 from controller.model import ConvergeError, InstallationId, ObjectKey, Transient
 from controller.runtime import Clock
 from controller.targets.kubernetes.connection import JSON, Connection, Request, Response
-from controller.targets.kubernetes.errors import is_missing_namespace, is_modified, read_status, refusal
+from controller.targets.kubernetes.errors import refusal
 from controller.targets.kubernetes.inventory import BY_MANAGER, create_system_namespace
 from controller.targets.kubernetes.labels import SYSTEM_NAMESPACE
+from controller.targets.kubernetes.status import is_missing_namespace, is_modified, read_status
 
 DURATION_SECONDS: Final = 15
 RENEW_SECONDS: Final = 5.0

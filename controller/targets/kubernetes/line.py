@@ -165,6 +165,8 @@ class Line:
         headers = [("Accept", request.accept), ("User-Agent", "converge")]
         if request.content_type:
             headers.append(("Content-Type", request.content_type))
+        if request.account:  # its groups are known to the server
+            headers.append(("Impersonate-User", f"system:serviceaccount:{request.account}"))
         authorization = self._authorization()
         if authorization:
             headers.append(("Authorization", authorization))

@@ -32,15 +32,7 @@ from controller.targets.kubernetes.cache import Cache, Member
 from controller.targets.kubernetes.connection import Connection, Request, Response
 from controller.targets.kubernetes.creating import Permissions, is_plain
 from controller.targets.kubernetes.discovery import Discovery, Resource
-from controller.targets.kubernetes.errors import (
-    NOTHING_COMING,
-    Coming,
-    conflicts,
-    is_dry_run_unsupported,
-    is_missing_namespace,
-    is_modified,
-    refusal,
-)
+from controller.targets.kubernetes.errors import NOTHING_COMING, Coming, refusal
 from controller.targets.kubernetes.handover import filled, handed_over, left_out
 from controller.targets.kubernetes.inventory import Inventory
 from controller.targets.kubernetes.judging import (
@@ -56,6 +48,7 @@ from controller.targets.kubernetes.marking import Marks, Stamped
 from controller.targets.kubernetes.options import options_of
 from controller.targets.kubernetes.pruning import replacement_objection
 from controller.targets.kubernetes.requests import apply_request, create_request, get_request, merge_request
+from controller.targets.kubernetes.status import conflicts, is_dry_run_unsupported, is_missing_namespace, is_modified
 
 ATTEMPTS: Final = 5  # at an object that changes while we look
 IN_FLIGHT: Final = 32  # requests at once to one cluster
@@ -70,6 +63,11 @@ class Context:
     inventory: Inventory
     members: Mapping[ObjectKey, Member]
     coming: Coming = NOTHING_COMING
+
+    @property
+    def account(self) -> str:
+        """The service account in whose place everything is asked."""
+        return self.application.service_account
 
 
 class Looker:
@@ -95,7 +93,7 @@ class Looker:
             seen = seen_member(member)
         if seen is None:
             is_unknown = member is None
-            seen = await (self._find(resource, manifest, context) if is_unknown else self.find(manifest, context.marks))
+            seen = await (self._find(resource, manifest, context) if is_unknown else self.find(manifest, context))
         if seen is None:
             return created(manifest, context.inventory)
         if options_of(manifest).is_applied_once:
@@ -118,14 +116,16 @@ class Looker:
     async def _find(self, resource: Resource, manifest: Manifest, context: Context) -> Seen | None:
         """Find the live object of a manifest; None where the server says that an apply would create it."""
         data = self.stamped.make(context.marks, manifest)
-        if not context.inventory.named(manifest.key) and await self._is_creatable(resource, manifest, data):
+        if not context.inventory.named(manifest.key) and await self._is_creatable(
+            resource, manifest, data, context.account
+        ):
             return None
-        answer = await self._dry_run(resource, manifest.key, data, is_forced=False)
+        answer = await self._dry_run(resource, manifest.key, data, context.account, is_forced=False)
         if answer.status == 201:
             return None
         self._forget_namespace(is_missing_namespace(answer), context.application)
         refused = answer.status != 200 and not conflicts(answer) and not is_dry_run_unsupported(answer)
-        seen = await self.find(manifest, context.marks) if not refused or answer.status == 422 else None
+        seen = await self.find(manifest, context) if not refused or answer.status == 422 else None
         if refused and seen is None:
             raise refusal(answer, manifest.key, where=str(manifest.origin), coming=context.coming)
         return seen  # what does not fit beside the live fields may fit once they are ours: a port instead of another
@@ -152,10 +152,10 @@ class Looker:
         is_same = seen.digest == manifest.digest
         if handed := handed_over(seen.live, seen.managed, manifest.releases):
             data = orjson.dumps(filled(orjson.loads(data), seen.live, handed))
-        response = await self._dry_run(resource, manifest.key, data, is_forced=is_same)
+        response = await self._dry_run(resource, manifest.key, data, context.account, is_forced=is_same)
         taken = conflicts(response)
         if taken:
-            response = await self._dry_run(resource, manifest.key, data, is_forced=True)
+            response = await self._dry_run(resource, manifest.key, data, context.account, is_forced=True)
         if response.status == 422 and options_of(manifest).is_replaced:
             return await self._replacement(resource, manifest, seen, context, response)
         if response.status == 201:
@@ -180,7 +180,7 @@ class Looker:
         refusal of the change for what is wrong, and for what is not ours.
         """
         data = self.stamped.make(context.marks, manifest)
-        answer = await self.send(create_request(resource, manifest.key, data))
+        answer = await self.send(create_request(resource, manifest.key, data), context.account)
         if answer.status != 409 or not seen.is_ours:
             raise refusal(refused, manifest.key, where=str(manifest.origin), coming=context.coming)
         return ObjectPlan(
@@ -200,12 +200,13 @@ class Looker:
             left = left_out(orjson.loads(manifest.body), manifest.releases, seen.managed)
             body = context.marks.stamp(manifest, left)
             data = self.stamped.make(context.marks, manifest, left)
-            taken = conflicts(await self._dry_run(resource, manifest.key, data, is_forced=False))
+            taken = conflicts(await self._dry_run(resource, manifest.key, data, context.account, is_forced=False))
             patch = merge_patch(seen.live, adopted(seen.live, seen.managed, body))
-            response = await self.send(merge_request(resource, manifest.key, patch, seen.resource_version))
+            request = merge_request(resource, manifest.key, patch, seen.resource_version)
+            response = await self.send(request, context.account)
             if not is_modified(response):
                 break
-            seen = await self.read(manifest, context.marks)  # its status counts on while it rolls out
+            seen = await self.read(manifest, context)  # its status counts on while it rolls out
             adopted_from = migration(seen.managed)
         else:
             raise Transient(f"{manifest.key}: it keeps changing while we look")
@@ -223,39 +224,44 @@ class Looker:
         if name and application.create_namespace and name == application.namespace:
             raise Transient(f"namespace {name} has gone: it is created anew")
 
-    async def read(self, manifest: Manifest, marks: Marks) -> Seen:
+    async def read(self, manifest: Manifest, context: Context) -> Seen:
         """Get a live object at the version that its manifest has. Raises Transient when it has gone meanwhile."""
-        found = await self.find(manifest, marks)
+        found = await self.find(manifest, context)
         if found is None:
             raise Transient(f"{manifest.key}: it was deleted while we looked")
         return found
 
-    async def find(self, manifest: Manifest, marks: Marks) -> Seen | None:
+    async def find(self, manifest: Manifest, context: Context) -> Seen | None:
         """Get a live object at the version that its manifest has; None where there is none."""
         resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
-        answer = await self.send(get_request(resource, manifest.key))
+        answer = await self.send(get_request(resource, manifest.key), context.account)
         if answer.status == 404:
             return None
         if answer.status != 200:
             raise refusal(answer, manifest.key, where=str(manifest.origin))
-        return seen_body(answer.body, manifest.key, marks)
+        return seen_body(answer.body, manifest.key, context.marks)
 
-    async def send(self, request: Request) -> Response:
-        """Send a request when there is room: the time spent waiting for room is not the server's."""
+    async def send(self, request: Request, account: str = "") -> Response:
+        """Send a request, in the place of a service account where one is named.
+
+        It is sent when there is room: the time spent waiting for room is not the server's.
+        """
         async with self._slots:
-            return await self._connection.send(request)
+            return await self._connection.send(replace(request, account=account) if account else request)
 
-    async def _is_creatable(self, resource: Resource, manifest: Manifest, data: bytes) -> bool:
+    async def _is_creatable(self, resource: Resource, manifest: Manifest, data: bytes, account: str) -> bool:
         """Tell whether an apply would create an object; False as well where only an apply can tell."""
         key = manifest.key
         if not is_plain(orjson.loads(manifest.body), key.group):
             return False
-        if not await self.permissions.may_patch(resource, key.namespace):
+        if not await self.permissions.may_patch(resource, key.namespace, account):
             return False
-        return (await self.send(create_request(resource, key, data))).status == 201
+        return (await self.send(create_request(resource, key, data), account)).status == 201
 
-    async def _dry_run(self, resource: Resource, key: ObjectKey, data: bytes, *, is_forced: bool) -> Response:
-        return await self.send(apply_request(resource, key, data, is_forced=is_forced, is_dry_run=True))
+    async def _dry_run(
+        self, resource: Resource, key: ObjectKey, data: bytes, account: str, *, is_forced: bool
+    ) -> Response:
+        return await self.send(apply_request(resource, key, data, is_forced=is_forced, is_dry_run=True), account)
 
 
 def _refused(manifest: Manifest, seen: Seen, objection: str) -> ObjectPlan:

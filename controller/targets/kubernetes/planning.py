@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -37,11 +38,7 @@ from controller.targets.kubernetes.autoscalers import released_before
 from controller.targets.kubernetes.cache import CONFIG_MAPS, Cache, Member
 from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.discovery import Discovery, Resource
-from controller.targets.kubernetes.errors import (
-    Coming,
-    combined,
-    refusal,
-)
+from controller.targets.kubernetes.errors import Coming, combined, refusal
 from controller.targets.kubernetes.handover import annotation, left_out
 from controller.targets.kubernetes.inventory import Inventories, Stored
 from controller.targets.kubernetes.judging import (
@@ -85,6 +82,7 @@ class Planner:
 
     async def plan(self, desired: Desired, application: Application) -> Plan:
         """Say per object what a sync would do. Raises one error with every refusal of a preflight."""
+        application = self.authorized(desired.placement, application)
         manifests = desired.manifests if application.state is State.PRESENT else ()
         await self.follow(manifests)
         stored = self._inventories.stored(desired.placement)
@@ -108,6 +106,12 @@ class Planner:
     def marks(self, placement: PlacementRef, neighbours: Neighbours | None) -> Marks:
         """Give the marks of a placement's objects."""
         return Marks.of(self.installation, placement, neighbours, self._reach.home)
+
+    def authorized(self, placement: PlacementRef, application: Application) -> Application:
+        """Give an application that left git the service account that wrote it: nobody says one any more."""
+        if application.state is not State.REMOVED:
+            return application
+        return replace(application, service_account=self._inventories.inventory(placement).account)
 
     def parent(self, placement: PlacementRef) -> ObjectKey:
         """Name a placement's ApplySet parent."""

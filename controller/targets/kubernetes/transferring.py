@@ -20,7 +20,7 @@ from controller.targets.kubernetes.autoscalers import released_before
 from controller.targets.kubernetes.cache import Cache
 from controller.targets.kubernetes.connection import Response
 from controller.targets.kubernetes.discovery import Discovery, Resource
-from controller.targets.kubernetes.errors import conflicts, is_modified, refusal
+from controller.targets.kubernetes.errors import refusal
 from controller.targets.kubernetes.handover import (
     Left,
     handed_over,
@@ -38,6 +38,7 @@ from controller.targets.kubernetes.ownership import Tree
 from controller.targets.kubernetes.planning import Planner
 from controller.targets.kubernetes.requests import apply_request, managers_request
 from controller.targets.kubernetes.running import Run, manifest_of
+from controller.targets.kubernetes.status import conflicts, is_modified
 
 ATTEMPTS: Final = 5  # at an object that moves between looking and writing, as an autoscaled one does
 RELEASED: Final = RELEASED_MANAGER.encode()
@@ -76,7 +77,7 @@ class Transfers:
         """
         manifest = manifest_of(one)
         resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
-        seen = await self._planner.looker.read(manifest, run.marks)
+        seen = await self._planner.looker.read(manifest, self._context(run))
         is_planned = seen.resource_version == one.resource_version
         if not seen.is_ours:
             await self._require_as_planned(run, one, seen)
@@ -86,11 +87,11 @@ class Transfers:
             handed = not_yet_held(seen.managed, handed_over(seen.live, seen.managed, releases))
             if not handed:
                 break
-            response = await self._apply_released(one, resource, seen, with_held(seen.managed, handed))
+            response = await self._apply_released(run, one, resource, seen, with_held(seen.managed, handed))
             if response.status == 200:
                 seen = seen_body(response.body, one.key, run.marks)
             elif is_modified(response) or conflicts(response):
-                seen = await self._planner.looker.read(manifest, run.marks)
+                seen = await self._planner.looker.read(manifest, self._context(run))
             else:
                 raise refusal(response, one.key, where=str(manifest.origin))
         else:
@@ -112,7 +113,7 @@ class Transfers:
         if rest is None:
             return answer
         resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
-        response = await self._apply_released(one, resource, seen, rest)
+        response = await self._apply_released(run, one, resource, seen, rest)
         if response.status == 200:
             return response
         if is_modified(response) or conflicts(response):
@@ -135,7 +136,7 @@ class Transfers:
         data = self._planner.looker.stamped.take(run.marks, manifest, left)
         self._lease.check()
         answer = await self._planner.looker.send(
-            apply_request(resource, one.key, data, is_forced=False, is_dry_run=False)
+            apply_request(resource, one.key, data, is_forced=False, is_dry_run=False), run.application.service_account
         )
         if answer.status != 200:
             raise refusal(answer, one.key, where=str(manifest.origin))
@@ -159,18 +160,21 @@ class Transfers:
             return seen
         self._lease.check()
         entries = [dict(entry) for entry in found.entries]
-        response = await self._planner.looker.send(managers_request(resource, one.key, entries, seen.resource_version))
+        response = await self._planner.looker.send(
+            managers_request(resource, one.key, entries, seen.resource_version), run.application.service_account
+        )
         if response.status == 200:
             return seen_body(response.body, one.key, run.marks)
         if is_modified(response) or response.status == 422:  # the patch's test of the version
             raise Transient(f"{one.key}: it changed since the plan to take it over was made")
         raise refusal(response, one.key, where=str(manifest_of(one).origin))
 
-    async def _apply_released(self, one: ObjectPlan, resource: Resource, seen: Seen, tree: Tree) -> Response:
+    async def _apply_released(self, run: Run, one: ObjectPlan, resource: Resource, seen: Seen, tree: Tree) -> Response:
         body = released_body(seen.live, manifest_of(one).api_version, tree)
         body["metadata"]["resourceVersion"] = seen.resource_version
         self._lease.check()
         data = orjson.dumps(body)
         return await self._planner.looker.send(
-            apply_request(resource, one.key, data, is_forced=False, is_dry_run=False, manager=RELEASED_MANAGER)
+            apply_request(resource, one.key, data, is_forced=False, is_dry_run=False, manager=RELEASED_MANAGER),
+            run.application.service_account,
         )

@@ -25,17 +25,19 @@ from controller.model import (
     format_path,
 )
 from controller.targets.kubernetes.cache import Cache
+from controller.targets.kubernetes.conflict_fields import conflict_text
 from controller.targets.kubernetes.connection import JSON, Request, Response
 from controller.targets.kubernetes.discovery import Discovery
-from controller.targets.kubernetes.errors import NOTHING_COMING, conflict_text, conflicts, is_modified, refusal
+from controller.targets.kubernetes.errors import NOTHING_COMING, refusal
 from controller.targets.kubernetes.holding import hold
 from controller.targets.kubernetes.inventory import Inventories
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.looking import Context
-from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, is_ours
+from controller.targets.kubernetes.marking import NOTHING_LEFT, is_ours
 from controller.targets.kubernetes.planning import SHARED, Planner
 from controller.targets.kubernetes.requests import BY_MANAGER, apply_request, delete_request, managers_request
 from controller.targets.kubernetes.running import Run, manifest_of
+from controller.targets.kubernetes.status import conflicts, is_modified
 from controller.targets.kubernetes.transferring import Transfers
 from controller.targets.kubernetes.waiting import Changes
 
@@ -127,7 +129,7 @@ class Writer:
         is_created = answer.status == 201
         answer = await self._transfers.end(run, one, answer)
         if not one.held:  # else the object is not as git says: the cache's next event must find it suspect
-            await self._note_written(manifest, answer, run.marks)
+            await self._note_written(run, manifest, answer)
         if one.left_behind:
             run.note(one.key, f"left behind: {_kept_text(one)}")
         return Result.CREATED if is_created else Result.CONFIGURED
@@ -139,10 +141,10 @@ class Writer:
         version = one.resource_version
         for _ in range(ATTEMPTS):
             self._lease.check()
-            answer = await self._planner.looker.send(delete_request(resource, one.key, one.uid, version))
+            answer = await self._send_as(run, delete_request(resource, one.key, one.uid, version))
             if not is_modified(answer):
                 break
-            seen = await self._planner.looker.read(manifest, run.marks)  # its status counts on
+            seen = await self._planner.looker.read(manifest, self.context(run))  # its status counts on
             looked = await self._planner.looker.look(manifest, self.context(run), seen)
             if seen.uid != one.uid or looked.action is not Action.REPLACE or looked.objection:
                 raise Transient(f"{one.key}: it changed since the plan to make it anew was made")
@@ -173,9 +175,12 @@ class Writer:
         if is_forced or one.held:
             data = self._adjusted(run, one, data, is_forced=is_forced)
         self._lease.check()
-        return await self._planner.looker.send(
-            apply_request(resource, manifest.key, data, is_forced=is_forced, is_dry_run=False)
-        )
+        request = apply_request(resource, manifest.key, data, is_forced=is_forced, is_dry_run=False)
+        return await self._send_as(run, request)
+
+    async def _send_as(self, run: Run, request: Request) -> Response:
+        """Send a request in the place of the application's service account."""
+        return await self._planner.looker.send(request, run.application.service_account)
 
     def _adjusted(self, run: Run, one: ObjectPlan, data: bytes, *, is_forced: bool) -> bytes:
         """Take out what is held; and force only exactly the state that was looked at."""
@@ -190,7 +195,7 @@ class Writer:
     async def _look_again(self, run: Run, one: ObjectPlan, announced: Collection[FieldPath]) -> ObjectPlan:
         """Judge an object anew that moved since it was looked at; go on only if nothing new would be taken."""
         manifest = manifest_of(one)
-        seen = await self._planner.looker.read(manifest, run.marks)
+        seen = await self._planner.looker.read(manifest, self.context(run))
         looked = await self._planner.looker.look(manifest, self.context(run), seen)
         if looked.objection:
             raise Stalled(f"{one.key} ({manifest.origin}): {looked.objection}")
@@ -210,13 +215,13 @@ class Writer:
             raise refusal(answer, manifest.key, where=str(manifest.origin))
         return Result.CREATED
 
-    async def _note_written(self, manifest: Manifest, answer: Response, marks: Marks) -> None:
+    async def _note_written(self, run: Run, manifest: Manifest, answer: Response) -> None:
         member = self._cache.note_applied(answer.body)
         self._planner.note_written(member.uid)
         if FIRST_APPLY.encode() in answer.body:
-            await self._disown_first_apply(manifest, answer.body, marks)
+            await self._disown_first_apply(run, manifest, answer.body)
 
-    async def _disown_first_apply(self, manifest: Manifest, body: bytes, marks: Marks) -> None:
+    async def _disown_first_apply(self, run: Run, manifest: Manifest, body: bytes) -> None:
         """Take back the co-owner that the server made up for an object of ours whose managers had been cleared.
 
         It would keep every field that git drops later. An object that was not ours keeps it: somebody wrote its fields.
@@ -227,11 +232,11 @@ class Writer:
         others = [one for one in managed if one.get("manager") != FIRST_APPLY]
         made_up = [one for one in managed if one.get("manager") == FIRST_APPLY]
         named_us = any("f:converge/owner" in str(one.get("fieldsV1")) for one in made_up)
-        if not named_us or not is_ours(marks, manifest.key, live):
+        if not named_us or not is_ours(run.marks, manifest.key, live):
             return
         resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
         request = managers_request(resource, manifest.key, others, metadata["resourceVersion"])
-        answer = await self._planner.looker.send(request)
+        answer = await self._send_as(run, request)
         if answer.status == 200:
             self._cache.note_applied(answer.body)
         elif not is_modified(answer):

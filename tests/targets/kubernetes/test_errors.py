@@ -10,17 +10,10 @@ import pytest
 import yaml
 
 from controller.model import ConvergeError, Element, ObjectKey, Stalled, Transient, Waiting, format_path
+from controller.targets.kubernetes.conflict_fields import conflict_path
 from controller.targets.kubernetes.connection import Response
-from controller.targets.kubernetes.errors import (
-    Coming,
-    combined,
-    conflict_path,
-    conflicts,
-    is_dry_run_unsupported,
-    is_missing_namespace,
-    is_modified,
-    refusal,
-)
+from controller.targets.kubernetes.errors import Coming, combined, refusal
+from controller.targets.kubernetes.status import conflicts, is_dry_run_unsupported, is_missing_namespace, is_modified
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "refusals.yaml").read_text())
 
