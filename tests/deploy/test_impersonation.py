@@ -1,4 +1,4 @@
-"""Writing in the place of service accounts, under the rights of `deploy/impersonation.yaml`: a controller that reads."""
+"""Writing in the place of service accounts, under the rights of `deploy/impersonation.yaml`, by a mere reader."""
 
 from __future__ import annotations
 
