@@ -72,7 +72,7 @@ async def _accept(
     is_reverted: bool,
 ) -> int:
     from controller.cli.wiring import look_once  # noqa: PLC0415
-    from controller.engine import acceptance, with_prepared  # noqa: PLC0415
+    from controller.engine import acceptance, folder_of, with_prepared  # noqa: PLC0415
 
     group = group_of(text.partition("@")[0])
     platform = await open_platform(options)
@@ -87,9 +87,8 @@ async def _accept(
         where = "the status record tells of no edit that was taken back" if is_reverted else "nothing has drifted"
         raise Stalled(f"{placement}: {where}{_hint(is_reverted=is_reverted)}")
     others = snapshot.select([str(group)])
-    folder = f"overlays/{group.environment}/{group.application}"
     requests = {ref: snapshot.request(ref) for ref in others}
-    folder = folder if len(others) == 1 else f"{folder}/{placement.target}"
+    folder = folder_of(placement, others)
     operation = await snapshot.renderer.workshop.work(
         lambda prepared: asyncio.to_thread(acceptance, placement, chosen, with_prepared(requests, prepared), folder)
     )

@@ -61,7 +61,10 @@ async def _approve(group: GroupRef, wanted: str, duration: str, options: Platfor
         until=until,
         current=frozenset(one.plan.hash for one in planned if one.plan is not None) if is_whole else None,
     )
-    return await carry_out(operation, platform, options, commit)
+    code = await carry_out(operation, platform, options, commit)
+    if (required := application.sync.approvals.required) > 1:
+        click.echo(f"{required} people must approve it. `converge status {group}` says who is still missing.")
+    return code
 
 
 def _asks(plan: Plan, *, asks_always: bool) -> bool:

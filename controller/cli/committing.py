@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controller.cli.options import FINE, PlatformOptions
-from controller.model import ApplicationName, CommitId, EnvironmentName, GroupRef, Stalled, Transient, Tree
+from controller.model import ApplicationName, CommitId, EnvironmentName, GroupRef, Secret, Stalled, Transient, Tree
 
 if TYPE_CHECKING:
     from controller.engine import Operation
@@ -34,6 +34,7 @@ class CommitOptions:
     author: str
     branch: str
     is_dry: bool
+    signing_key: Path | None
 
 
 def commit_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -48,10 +49,19 @@ def commit_options(function: Callable[..., None]) -> Callable[..., None]:
         help="By whom. [default: as git has it in the environment and its configuration]",
     )
     @click.option("--branch", default="", metavar="NAME", help="Push to this branch, for review, instead.")
+    @click.option(
+        "--signing-key",
+        envvar="CONVERGE_SIGNING_KEY",
+        default=None,
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Sign the commit with this SSH private key, which has no passphrase.",
+    )
     @click.option("--dry-run", "is_dry", is_flag=True, help="Show the diff; push nothing.")
     @wraps(function)
-    def gathered(*, why: str, author: str, branch: str, is_dry: bool, **others: Any) -> None:
-        function(commit=CommitOptions(why=why, author=author, branch=branch, is_dry=is_dry), **others)
+    def gathered(*, why: str, author: str, branch: str, is_dry: bool, signing_key: Path | None, **others: Any) -> None:
+        commit = CommitOptions(why=why, author=author, branch=branch, is_dry=is_dry, signing_key=signing_key)
+        function(commit=commit, **others)
 
     return gathered
 
@@ -114,10 +124,10 @@ async def carry_out(
     if commit.is_dry:
         click.echo(f"Not committed (--dry-run): {operation.subject}")
         return FINE
-    if (options.signers_ssh or options.signers_gpg) and not commit.branch:
+    if (options.signers_ssh or options.signers_gpg) and not (commit.branch or commit.signing_key):
         raise Stalled(
-            "this platform takes signed commits only, and this command does not sign: it would be refused. "
-            "Push it for review (--branch), or commit what --dry-run shows yourself"
+            "this platform takes signed commits only: without a signature it would be refused. "
+            "Sign it (--signing-key), push it for review (--branch), or commit what --dry-run shows yourself"
         )
     made = await _push(operation, platform, commit, author)
     where = commit.branch or platform.branch
@@ -127,7 +137,7 @@ async def carry_out(
 
 async def _push(operation: Operation, platform: Platform, commit: CommitOptions, author: Identity) -> CommitId | None:
     from controller.engine import OperationChange  # noqa: PLC0415
-    from controller.git import Committer  # noqa: PLC0415
+    from controller.git import Committer, ssh_signer  # noqa: PLC0415
     from controller.runtime import SystemClock  # noqa: PLC0415
 
     committer = Committer(
@@ -137,6 +147,7 @@ async def _push(operation: Operation, platform: Platform, commit: CommitOptions,
         clock=SystemClock(),
         suffix="",
         start=platform.head,
+        sign=ssh_signer(lambda: Secret(key.read_bytes())) if (key := commit.signing_key) else None,
     )
     try:
         async with asyncio.timeout(PUSH_SECONDS), committer:

@@ -22,6 +22,7 @@ from controller.model import (
     Backend,
     ChartOptions,
     CommitId,
+    Commits,
     Environment,
     EnvironmentName,
     GroupRef,
@@ -62,6 +63,7 @@ def platform_of(draft: Draft, root: Node, problems: Mapping[GroupRef, tuple[Prob
             RepositoryName(name): _repository(name, node) for name, node in spec.named("repositories").items()
         },
         records=_records(spec.get("records")),
+        commits=_commits(spec.get("commits")),
         environments={
             EnvironmentName(name): _environment(one, draft.repositories) for name, one in draft.environments.items()
         },
@@ -104,6 +106,12 @@ def _records(node: Node) -> Records:
     name = node.text("repository")
     return Records(
         branch=node.text("branch", DEFAULT_RECORDS.branch), repository=RepositoryName(name) if name else None
+    )
+
+
+def _commits(node: Node) -> Commits:
+    return Commits(
+        name=node.text("name"), email=node.text("email"), sign=node.text("sign"), subject=node.text("subject")
     )
 
 

@@ -184,6 +184,12 @@ def _address_glob(text: str) -> Complaint | None:
     return Complaint(f"{quoted(text)} is no address", 'Write "li@example.com" or "*@ops.example.com".')
 
 
+def _subject_template(text: str) -> Complaint | None:
+    if "${summary}" in text and text.isprintable():
+        return None
+    return Complaint("this leaves out what happened, or is no single line", 'Write "status: ${summary}".')
+
+
 def _cron(text: str) -> Complaint | None:
     try:
         parse_cron(text)
@@ -245,6 +251,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "moment": _moment,
         "parameter-name": _parameter,
         "service-account": _service_account,
+        "subject-template": _subject_template,
         "time-zone": _zone,
         "tree-path": check_tree_path,
         "window-duration": _window_duration,

@@ -57,6 +57,7 @@ _FORMATS = {
     "manager-glob": "glob, `!` excepts",
     "moment": "date or time",
     "service-account": "service account",
+    "subject-template": "template",
     "time-zone": "time zone",
     "tree-path": "path",
     "window-duration": "duration",

@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from controller.engine.alarms import Alarms
-from controller.engine.approvals import approved_plans
+from controller.engine.approvers import judged
+from controller.engine.authors import authors_of
 from controller.engine.board import Board
 from controller.engine.checks import CHECKS, window_wait
 from controller.engine.claims import Claims
+from controller.engine.committing import Style, style_of
 from controller.engine.departed import Departures
 from controller.engine.events import Tell
 from controller.engine.fleet import (
@@ -31,6 +33,7 @@ from controller.engine.fleet import (
     takers_of,
 )
 from controller.engine.in_force import Arrows, InForce
+from controller.engine.judging import Judged
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
 from controller.engine.predecessors import Predecessors
@@ -43,13 +46,14 @@ from controller.engine.render_pool import RenderPool
 from controller.engine.rendering import Renderer, request_for
 from controller.engine.runner import Runner
 from controller.engine.settings import Settings
+from controller.engine.sources import Checkout
 from controller.engine.teardown import orphan, tear_down
 from controller.git import Mirrors
 from controller.model import (
     PLATFORM,
     Application,
+    Approvals,
     ConvergeError,
-    Digest,
     GroupRef,
     Health,
     Invalid,
@@ -57,6 +61,7 @@ from controller.model import (
     OnDrift,
     PlacementRef,
     PlacementReport,
+    Revision,
     Stalled,
     State,
     SyncStatus,
@@ -68,6 +73,9 @@ from controller.targets import next_end
 DEFAULT_HEALTH_SECONDS = 600.0
 MOST_RENDER_WORKERS = 4  # each takes some 50 MiB while there is much to render
 GATHER_SECONDS = 0.05  # events of a placement that come within it are looked at together
+
+
+Judge = Callable[[Revision | None], Awaitable[Judged]]
 
 
 class Controller:
@@ -85,6 +93,7 @@ class Controller:
         workshop: Workshop | None = None,
     ) -> None:
         self._settings = settings
+        self._mirrors = mirrors
         self._clock = clock
         self._tell = tell
         self._chance = random.SystemRandom().random
@@ -96,7 +105,7 @@ class Controller:
         self._claims = Claims(self._queue.add)
         self._outputs = OutputBoard()
         self._departures = Departures()
-        self._proposer = Proposer(self._spawn, clock, tell, settings.identity, self._renderer.workshop)
+        self._proposer = Proposer(self._spawn, clock, tell, self._renderer.workshop)
         self._platform = InForce(
             settings,
             mirrors,
@@ -181,7 +190,7 @@ class Controller:
         if is_new:
             records = fleet.platform.records
             source = self._platform.source(records.repository or PLATFORM)
-            self._recorder.aim(source.mirror, records.branch, self._settings.identity)
+            self._recorder.aim(source.mirror, records.branch, self._style(fleet))
         self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
         if not is_new:
             return
@@ -289,7 +298,11 @@ class Controller:
             }
         except ConvergeError:
             return  # it is told by the run of whom it concerns
-        self._proposer.offer(report, requests, self._platform.source(PLATFORM).mirror, fleet.checkout.commit)
+        mirror = self._platform.source(PLATFORM).mirror
+        self._proposer.offer(report, requests, mirror, fleet.checkout.commit, self._style(fleet))
+
+    def _style(self, fleet: Fleet) -> Style:
+        return style_of(fleet.platform.commits, self._settings.identity, self._mirrors)
 
     # --- one run ------------------------------------------------------------------------------------------
 
@@ -316,8 +329,8 @@ class Controller:
             return None
         try:
             application = self._platform.checkout(entry)
-            approved = approved_plans(fleet.checkout.tree, placement.group, now=self._clock.now())
-            means = self._means(placement, entry, approved, superseded)
+            judge = partial(self._judge, fleet, placement.group, entry.application.sync.approvals, application)
+            means = self._means(placement, entry, judge, superseded)
         except ConvergeError as error:
             return Run(report_without_checkout(placement, entry, error), error)
         inputs = Inputs(
@@ -334,9 +347,7 @@ class Controller:
         self._alarms.set(placement, [one.until for one in run.report.waits if one.until is not None])
         return run
 
-    def _means(
-        self, placement: PlacementRef, entry: Entry, approved: frozenset[Digest], superseded: asyncio.Event
-    ) -> Means:
+    def _means(self, placement: PlacementRef, entry: Entry, judge: Judge, superseded: asyncio.Event) -> Means:
         return Means(
             renderer=self._renderer,
             target=self._pool.get((placement.environment, placement.target)),
@@ -344,7 +355,7 @@ class Controller:
             checks=CHECKS,
             groups=self.board.by_group() if entry.application.depends_on else {},
             damped=self._runner.damped(placement),
-            approved=approved,
+            judge=judge,
             now=self._clock.now(),
             closed_window=window_wait(entry.application.sync, self._clock.now()),
             describe=self._platform.source(entry.repository.name).describe,
@@ -390,7 +401,7 @@ class Controller:
             target,
             application,
             fleet.checkout.commit,
-            approved=self._approved(fleet, placement),
+            judged=await self._judge_removal(fleet, placement, application),
             tell=self._tell,
             superseded=superseded,
             claims=self._claims,
@@ -399,11 +410,23 @@ class Controller:
             self._claims.release(placement)
         return run
 
-    def _approved(self, fleet: Fleet, placement: PlacementRef) -> frozenset[Digest]:
+    async def _judge(
+        self, fleet: Fleet, group: GroupRef, rules: Approvals, application: Checkout | None, applied: Revision | None
+    ) -> Judged:
+        """Weigh the yeses to a group's plans."""
+        mirror = self._platform.source(PLATFORM).mirror
+        authors: frozenset[str] = frozenset()
+        if not rules.by_author and application is not None:
+            source = self._platform.source(application.repository).mirror
+            made = (source, application.commit), (mirror, fleet.checkout.commit)
+            authors = await authors_of(group, applied, *made)
+        return await judged(rules, group, fleet.checkout, mirror, now=self._clock.now(), authors=authors)
+
+    async def _judge_removal(self, fleet: Fleet, placement: PlacementRef, application: Application) -> Judged:
         try:
-            return approved_plans(fleet.checkout.tree, placement.group, now=self._clock.now())
-        except ConvergeError:  # without a readable yes there is none
-            return frozenset()
+            return await self._judge(fleet, placement.group, application.sync.approvals, None, None)
+        except (ConvergeError, KeyError):  # without a readable yes there is none
+            return Judged()
 
     def _orphan(self, placement: PlacementRef, fleet: Fleet) -> Application:
         environment = fleet.platform.environments.get(placement.environment)

@@ -6,9 +6,10 @@ Pure. Only this module makes a `Permitted` plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from controller.engine.judging import Judged
 from controller.model import (
     Action,
     Application,
@@ -30,7 +31,8 @@ class Situation:
     """What the gate knows besides the plan."""
 
     application: Application
-    approved: frozenset[Digest] = frozenset()  # plan hashes that have a yes in git
+    approved: frozenset[Digest] = frozenset()  # plan hashes that have their yes in git
+    judged: Judged = field(default_factory=Judged)  # what those lack that have not
     closed_window: Wait | None = None  # why no sync may start now
     order: tuple[Wait, ...] = ()  # what goes first: it holds what is pending, and nothing else
     fights: frozenset[str] = frozenset()  # keys of objects whose correction is damped, as text
@@ -74,7 +76,7 @@ def _policy(plan: Plan, situation: Situation) -> str:
         case OnPending.AUTO:
             return ""
         case OnPending.APPROVE:
-            return "" if plan.hash in situation.approved else f"waits for the approval of plan {plan.hash}"
+            return "" if plan.hash in situation.approved else f"waits for {_approval(plan, situation)}"
         case OnPending.REPORT:
             return "reported only (sync.pending: report)"
 
@@ -103,7 +105,13 @@ def _destruction(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
         return ""
     if situation.application.approve_deletions or situation.application.state is State.ABSENT:
         return ""
-    return f"{one.destroys}, which waits for the approval of plan {plan.hash}"
+    return f"{one.destroys}, which waits for {_approval(plan, situation)}"
+
+
+def _approval(plan: Plan, situation: Situation) -> str:
+    """Name the approval that is waited for, and what it lacks."""
+    lack = situation.judged.lack(plan.hash).what
+    return f"the approval of plan {plan.hash}" + (f": {lack}" if lack else "")
 
 
 RULES: tuple[Rule, ...] = (_suspension, _objection, _window, _pending_policy, _destruction, _drift_policy)
@@ -178,7 +186,8 @@ def _waits(plan: Plan, situation: Situation, reasons: Iterable[str], *, awaits: 
     if situation.closed_window is not None and situation.closed_window.what in told:
         yield situation.closed_window
     if awaits:
-        yield Wait(kind=WaitKind.APPROVAL, what=f"waits for the approval of plan {plan.hash}")
+        whom = situation.judged.lack(plan.hash).whom
+        yield Wait(kind=WaitKind.APPROVAL, what=f"waits for {_approval(plan, situation)}", whom=whom)
 
 
 def _first_objection(one: ObjectPlan, plan: Plan, situation: Situation) -> str:

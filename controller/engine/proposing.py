@@ -7,20 +7,21 @@ drift is offered once, also after a restart, and another one beside it. Merged, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from controller.documents import canonical, digest_of
 from controller.engine.backoff import backoff_seconds
+from controller.engine.committing import Style
 from controller.engine.events import DriftProposed, ProposalFailed, Tell
-from controller.engine.operations import Accepted, OperationChange, acceptance, with_prepared
+from controller.engine.operations import Accepted, OperationChange, acceptance, folder_of, with_prepared
 from controller.engine.preparing import Workshop
 from controller.engine.spawning import Spawn
-from controller.git import Committer, Identity, Mirror
+from controller.git import Committer, Mirror
 from controller.model import (
     ABSENT,
     CommitId,
     Digest,
-    GroupRef,
     Hidden,
     JsonValue,
     PlacementRef,
@@ -60,14 +61,26 @@ def proposal_branch(placement: PlacementRef, fields: Sequence[Accepted]) -> str:
     return f"{PREFIX}/{placement.environment}/{placement.application}-{digest.partition(':')[2][:DIGITS]}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What is offered, and over which commit of the platform. `requests` are those of the placement's group there."""
+
+    placement: PlacementRef
+    fields: Sequence[Accepted]
+    branch: str
+    requests: Mapping[PlacementRef, RenderRequest]
+    mirror: Mirror
+    head: CommitId
+    style: Style
+
+
 class Proposer:
     """Offers drift, one placement's at a time. Owned by the controller."""
 
-    def __init__(self, spawn: Spawn, clock: Clock, tell: Tell, identity: Identity, workshop: Workshop) -> None:
+    def __init__(self, spawn: Spawn, clock: Clock, tell: Tell, workshop: Workshop) -> None:
         self._spawn = spawn
         self._clock = clock
         self._tell = tell
-        self._identity = identity
         self._workshop = workshop
         self._offered: dict[PlacementRef, str] = {}  # the branch of what was offered last
 
@@ -77,6 +90,7 @@ class Proposer:
         requests: Mapping[PlacementRef, RenderRequest],
         mirror: Mirror,
         head: CommitId,
+        style: Style,
     ) -> None:
         """Offer a placement's drift, unless that was done. `requests`: its group's, at the platform's `head`."""
         placement, fields = report.placement, drifted_fields(report)
@@ -87,21 +101,16 @@ class Proposer:
         if self._offered.get(placement) == branch:
             return
         self._offered[placement] = branch
-        self._spawn(self._offer(placement, fields, branch, requests, mirror, head), f"proposal {branch}")
+        offer = Offer(
+            placement=placement, fields=fields, branch=branch, requests=requests, mirror=mirror, head=head, style=style
+        )
+        self._spawn(self._offer(offer), f"proposal {branch}")
 
-    async def _offer(
-        self,
-        placement: PlacementRef,
-        fields: Sequence[Accepted],
-        branch: str,
-        requests: Mapping[PlacementRef, RenderRequest],
-        mirror: Mirror,
-        head: CommitId,
-    ) -> None:
+    async def _offer(self, offer: Offer) -> None:
         why = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self._push(placement, fields, branch, requests, mirror, head)
+                await self._push(offer)
             except Stalled as error:
                 why = str(error)
                 break
@@ -110,40 +119,36 @@ class Proposer:
                 await self._clock.sleep(backoff_seconds(attempt, chance=0.5))
             else:
                 return
-        self._tell(ProposalFailed(placement, branch, why))
-        if self._offered.get(placement) == branch:
-            del self._offered[placement]  # the next time that it is looked at, it is offered again
+        self._tell(ProposalFailed(offer.placement, offer.branch, why))
+        if self._offered.get(offer.placement) == offer.branch:
+            del self._offered[offer.placement]  # the next time that it is looked at, it is offered again
 
-    async def _push(
-        self,
-        placement: PlacementRef,
-        fields: Sequence[Accepted],
-        branch: str,
-        requests: Mapping[PlacementRef, RenderRequest],
-        mirror: Mirror,
-        head: CommitId,
-    ) -> None:
+    async def _push(self, offer: Offer) -> None:
         """Make the branch. One that is there was offered before, and people may have gone on there."""
-        if await mirror.refs([f"refs/heads/{branch}"]):
+        if await offer.mirror.refs([f"refs/heads/{offer.branch}"]):
             return
-        folder = _folder(placement.group, requests, placement)
+        folder = folder_of(offer.placement, offer.requests)
         operation = await self._workshop.work(
-            lambda prepared: mirror.compute(
-                lambda: acceptance(placement, fields, with_prepared(requests, prepared), folder)
+            lambda prepared: offer.mirror.compute(
+                lambda: acceptance(offer.placement, offer.fields, with_prepared(offer.requests, prepared), folder)
             )
         )
-        committer = Committer(mirror, branch, identity=self._identity, clock=self._clock, suffix="", start=head)
+        committer = Committer(
+            offer.mirror,
+            offer.branch,
+            identity=offer.style.identity,
+            clock=self._clock,
+            suffix="",
+            start=offer.head,
+            subject=offer.style.subject,
+            sign=offer.style.sign,
+        )
         async with committer:
-            commit = await committer.submit(OperationChange(operation, _why(placement, fields)))
+            commit = await committer.submit(OperationChange(operation, _why(offer)))
         if commit is not None:
-            self._tell(DriftProposed(placement, branch, commit))
+            self._tell(DriftProposed(offer.placement, offer.branch, commit))
 
 
-def _folder(group: GroupRef, requests: Mapping[PlacementRef, RenderRequest], placement: PlacementRef) -> str:
-    folder = f"overlays/{group.environment}/{group.application}"
-    return folder if len(requests) == 1 else f"{folder}/{placement.target}"
-
-
-def _why(placement: PlacementRef, fields: Sequence[Accepted]) -> str:
-    lines = "\n".join(f"- {one}" for one in fields)
-    return f"{placement} runs other values than git says:\n\n{lines}\n\nMerge this to keep them."
+def _why(offer: Offer) -> str:
+    lines = "\n".join(f"- {one}" for one in offer.fields)
+    return f"{offer.placement} runs other values than git says:\n\n{lines}\n\nMerge this to keep them."

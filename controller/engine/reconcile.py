@@ -27,6 +27,7 @@ from controller.engine.decide import (
 from controller.engine.events import DriftFound, ObjectApplied, Tell
 from controller.engine.fleet import Entry
 from controller.engine.gate import Situation, permit
+from controller.engine.judging import Judged
 from controller.engine.rendering import Outputs, Renderer, as_applied, wires_of
 from controller.engine.sources import Checkout
 from controller.git import CommitInfo
@@ -36,7 +37,6 @@ from controller.model import (
     CommitId,
     ConvergeError,
     Desired,
-    Digest,
     GroupRef,
     Health,
     ObjectKey,
@@ -88,7 +88,7 @@ class Means:
     checks: tuple[Check, ...]
     groups: Mapping[GroupRef, tuple[PlacementReport, ...]]
     damped: frozenset[str]  # objects, as text, whose correction pauses since somebody fights for them
-    approved: frozenset[Digest]  # plan hashes that have a yes in git
+    judge: Callable[[Revision | None], Awaitable[Judged]]  # which plans have their yes in git; takes what is applied
     now: datetime  # ignore rules end
     closed_window: Wait | None  # why no sync may start now
     describe: Callable[[CommitId], Awaitable[CommitInfo | None]]  # None: the host has collected it
@@ -168,7 +168,8 @@ async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired
     desired = await with_neighbours(desired, observation, means.claims)
     plan = await means.target.plan(desired, inputs.entry.application)
     order = await means.order() if plan.pending else ()
-    verdict = permit(plan, _situation(inputs, means, order))
+    judged = await means.judge(observation.applied)
+    verdict = permit(plan, _situation(inputs, means, order, judged))
     facts = replace(
         facts,
         announced=plan,
@@ -200,11 +201,12 @@ def _ties_loose_ends(inputs: Inputs, means: Means, observation: Observation) -> 
     return observation.has_loose_ends and not inputs.entry.is_suspended and not means.closed_window
 
 
-def _situation(inputs: Inputs, means: Means, order: tuple[Wait, ...]) -> Situation:
+def _situation(inputs: Inputs, means: Means, order: tuple[Wait, ...], judged: Judged) -> Situation:
     application = inputs.entry.application
     return Situation(
         application=replace(application, suspend=inputs.entry.is_suspended),
-        approved=means.approved,
+        approved=judged.approved,
+        judged=judged,
         closed_window=means.closed_window,
         fights=means.damped,
         order=order,

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from controller.engine.backoff import backoff_seconds
+from controller.engine.committing import Style
 from controller.engine.events import RecordsFailed, RecordsPushed, Tell
 from controller.engine.spawning import Spawn
-from controller.git import Change, Committer, Identity, Mirror
+from controller.git import Change, Committer, Mirror
 from controller.model import CommitId, ConvergeError, GroupRef, PlacementRef, Problem, Transition
 from controller.records import PlatformChange, overview, record, record_platform
 from controller.runtime import Clock
@@ -36,7 +37,7 @@ class Recorder:
         self._pushed = pushed
         self._committer: Committer | None = None
         self._committing: asyncio.Task[None] | None = None
-        self._aim: tuple[Mirror, str] | None = None
+        self._aim: tuple[Mirror, str, Style] | None = None
         self._aimed = asyncio.Event()
         self._clock = clock
         self._tell = tell
@@ -47,13 +48,21 @@ class Recorder:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def aim(self, mirror: Mirror, branch: str, identity: Identity) -> None:
+    def aim(self, mirror: Mirror, branch: str, style: Style) -> None:
         """Say where records go from now on: known once the platform is read, and it may move with it."""
-        if self._aim == (mirror, branch):
+        if self._aim == (mirror, branch, style):
             return
         self.close()
-        self._aim = (mirror, branch)
-        self._committer = Committer(mirror, branch, identity=identity, clock=self._clock, finish=overview)
+        self._aim = (mirror, branch, style)
+        self._committer = Committer(
+            mirror,
+            branch,
+            identity=style.identity,
+            clock=self._clock,
+            finish=overview,
+            subject=style.subject,
+            sign=style.sign,
+        )
         self._committing = self._spawn(self._committer.run(), "committer")
         self._aimed.set()
 

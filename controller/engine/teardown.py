@@ -8,6 +8,7 @@ from controller.documents import digest_of
 from controller.engine.claims import Claims
 from controller.engine.events import ObjectApplied, Tell
 from controller.engine.gate import Situation, permit
+from controller.engine.judging import Judged
 from controller.engine.reconcile import Run, with_neighbours
 from controller.model import (
     Application,
@@ -15,7 +16,6 @@ from controller.model import (
     CommitId,
     ConvergeError,
     Desired,
-    Digest,
     Health,
     ObjectReport,
     Observation,
@@ -43,7 +43,7 @@ async def tear_down(
     application: Application,
     platform: CommitId,
     *,
-    approved: frozenset[Digest],
+    judged: Judged,
     tell: Tell,
     superseded: asyncio.Event,
     claims: Claims,
@@ -57,7 +57,7 @@ async def tear_down(
     try:
         wanted = await with_neighbours(nothing(placement, revision), observation, claims)
         plan = await target.plan(wanted, application)
-        verdict = permit(plan, Situation(application=application, approved=approved))
+        verdict = permit(plan, Situation(application=application, approved=judged.approved, judged=judged))
         applied = await target.apply(verdict.permitted, application, superseded=superseded)
         for outcome in applied.outcomes:
             tell(ObjectApplied(placement, outcome))

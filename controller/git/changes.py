@@ -18,6 +18,7 @@ from controller.git.tree import GitTree
 from controller.model import ConvergeError, Stalled
 
 SUBJECT_LIMIT = 200
+SUMMARY = "${summary}"
 CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 TRAILER_KEY = re.compile(r"[^A-Za-z0-9-]+")
 
@@ -158,12 +159,12 @@ def _finish(drafts: list[Draft], overlay: Overlay, finish: Finish | None) -> Non
         overlay.write(drafts[-1].finished)
 
 
-def compose_message(changes: Sequence[Change], *, suffix: str = "") -> str:
+def compose_message(changes: Sequence[Change], *, suffix: str = "", subject: str = SUMMARY) -> str:
     """Write a commit's message: one change as a person would; several with a block each, none left out."""
     subjects = [_one_line(change.subject) or "Update" for change in changes]
     trailers = [_trailers(change) for change in changes]
     more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
-    head = f"{subjects[0]}{more} {suffix}".rstrip()
+    head = f"{_one_line(subject).replace(SUMMARY, f'{subjects[0]}{more}')} {suffix}".rstrip()
     if len(changes) == 1:
         return "\n\n".join(filter(None, (head, _body(changes[0]), trailers[0]))) + "\n"
     blocks = [f"{subject}\n{block}".rstrip() for subject, block in zip(subjects, trailers, strict=True)]

@@ -20,11 +20,12 @@ from typing import NoReturn, Self
 
 import structlog
 
-from controller.git.changes import BranchFiles, Change, Draft, Drafted, Finish, compose_message, draft
+from controller.git.changes import SUMMARY, BranchFiles, Change, Draft, Drafted, Finish, compose_message, draft
 from controller.git.failures import CommitGone
 from controller.git.mirror import Mirror
 from controller.git.push import PushResult
 from controller.git.refs import check_name
+from controller.git.signing import Sign
 from controller.git.stream import Entry, Identity, NewCommit
 from controller.git.tree import GitTree
 from controller.model import CommitId, ConvergeError, Stalled, Transient
@@ -65,8 +66,9 @@ class _Sent:
 class Committer:
     """Use as `async with Committer(…) as committer:`, or let a task group run `run()`. One per repository and branch.
 
-    `finish` adds files to each commit (an overview). `suffix` ends each subject. A branch that isn't there yet begins
-    at the commit `start`, or with nothing. `chance` gives numbers in [0, 1).
+    `finish` adds files to each commit (an overview). `suffix` ends each subject; in the template `subject`, what a
+    commit says by itself stands for `${summary}`. `sign` signs each commit. A branch that isn't there yet begins at the
+    commit `start`, or with nothing. `chance` gives numbers in [0, 1).
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class Committer:
         clock: Clock,
         finish: Finish | None = None,
         suffix: str = SKIP_CI,
+        subject: str = SUMMARY,
+        sign: Sign | None = None,
         start: CommitId | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -87,6 +91,8 @@ class Committer:
         self._clock = clock
         self._finish = finish
         self._suffix = suffix
+        self._subject = subject
+        self._sign = sign
         self._start = start
         self._chance = chance
         self._queue: list[_Pending] = []
@@ -166,7 +172,7 @@ class Committer:
         drafted = await self._mirror.compute(lambda: draft(changes, files, self._finish))
         commits: tuple[CommitId, ...] = ()
         if drafted.drafts:
-            commits = await self._mirror.import_commits(LOCAL_REF, self._commits(head, drafted.drafts))
+            commits = await self._mirror.import_commits(LOCAL_REF, self._commits(head, drafted.drafts), sign=self._sign)
             self._unanswered = _Sent(commits[-1], _waiting_for(batch, drafted, commits))
             if await self._mirror.push(commits[-1], self._ref) is PushResult.OUTRUN:
                 self._unanswered = None
@@ -199,7 +205,7 @@ class Committer:
         return [
             NewCommit(
                 parent=head.commit if number == 0 else None,
-                message=compose_message(one.changes, suffix=self._suffix),
+                message=compose_message(one.changes, suffix=self._suffix, subject=self._subject),
                 author=self._identity,
                 at=now,
                 files={path: _entry(head.tree, path, data) for path, data in {**one.files, **one.finished}.items()},

@@ -24,12 +24,13 @@ from controller.git.objects import Damaged, objects_at
 from controller.git.push import PushResult, push_args, read_push
 from controller.git.refs import FULL_ID, choose, read_advertisement, read_symref, ref_patterns, wire_patterns
 from controller.git.remote import Remote, parse_remote
-from controller.git.signatures import SignatureKind, verify
+from controller.git.signatures import SignatureKind, signer_of, verify
+from controller.git.signing import Sign, ssh_signer
 from controller.git.store import Store
 from controller.git.stream import NewCommit, import_stream
 from controller.git.threads import Given, Threads
 from controller.git.tree import GitTree
-from controller.model import CommitId, RepositoryName, Stalled, Transient
+from controller.model import CommitId, RepositoryName, Secret, Stalled, Transient
 from controller.runtime import Credential, CredentialStore
 
 HISTORY_LIMIT = 1000  # commits that are fetched at most to answer a question about history
@@ -76,6 +77,17 @@ class Mirrors:
                 local_threads=self._local_threads,
             )
         return self._known[key]
+
+    def signing(self, credentials: str) -> Sign:
+        """Give what signs commits with a credential's `ssh-privatekey`; it raises Stalled where there is none."""
+
+        def key() -> Secret:
+            found = self._credentials.get(credentials).ssh_private_key
+            if found is None:
+                raise Stalled(f'credential "{credentials}" has no ssh-privatekey, so that commits can\'t be signed')
+            return found
+
+        return ssh_signer(key)
 
     def close(self) -> None:
         """End the children that read; what still runs ends by its deadline, or with the process."""
@@ -210,14 +222,21 @@ class Mirror:
 
     async def verify(self, commit: CommitId, signers: bytes, *, kind: SignatureKind) -> None:
         """Check a commit's signature against allowed signers (ssh) or public keys (gpg). Raises Stalled."""
-        await self.describe(commit)  # a damaged mirror shall not pass for a missing signature
-        await verify(self.path, commit, signers, kind=kind, threads=self._local_threads)
+        await self.signer(commit, signers, kind=kind)
 
-    async def import_commits(self, ref: str, commits: Sequence[NewCommit]) -> tuple[CommitId, ...]:
-        """Write a chain of commits into the mirror, without a work tree. Raises Damaged, Transient."""
+    async def signer(self, commit: CommitId, signers: bytes, *, kind: SignatureKind) -> str:
+        """Name who signed a commit, of allowed signers (ssh) or public keys (gpg). Raises Stalled where nobody did."""
+        await self.describe(commit)  # a damaged mirror shall not pass for a missing signature
+        words = await verify(self.path, commit, signers, kind=kind, threads=self._local_threads)
+        return signer_of(words, kind=kind)
+
+    async def import_commits(
+        self, ref: str, commits: Sequence[NewCommit], *, sign: Sign | None = None
+    ) -> tuple[CommitId, ...]:
+        """Write a chain of commits into the mirror, without a work tree. Raises Damaged, Transient, and as `sign`."""
         stream = import_stream(ref, commits)
         async with self._writing:
-            return await self._in(self._local_threads, lambda: self._store.import_commits(stream))
+            return await self._in(self._local_threads, lambda: self._store.import_commits(stream, sign))
 
     async def compute(self, work: Callable[[], Given]) -> Given:
         """Run what reads Trees of this mirror for long, off the event loop."""

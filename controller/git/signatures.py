@@ -20,8 +20,13 @@ GPG_REFUSALS = re.compile(r"\[GNUPG:\] (EXPKEYSIG|REVKEYSIG|EXPSIG|BADSIG|ERRSIG
 NO_PROGRAM = "/nonexistent/not-allowed-here"
 
 
+SSH_PRINCIPAL = re.compile(r'^Good "git" signature for (?P<who>.+?) with ', re.MULTILINE)
+GPG_USER = re.compile(r"^\[GNUPG:\] GOODSIG [0-9A-F]+ (?P<who>.+)$", re.MULTILINE)
+ADDRESS = re.compile(r"<(?P<address>[^<>]+)>")
+
+
 async def verify(mirror: Path, commit: CommitId, signers: bytes, *, kind: SignatureKind, threads: Threads) -> str:
-    """Give what the signature says (one line). Raises Stalled for one that is missing, bad or by somebody else.
+    """Give what is said of the signature. Raises Stalled for one that is missing, bad or by somebody else.
 
     `signers` is an allowed-signers file of ssh-keygen(1), or public keys as GnuPG exports them.
     """
@@ -35,7 +40,15 @@ async def verify(mirror: Path, commit: CommitId, signers: bytes, *, kind: Signat
             f"commit {commit[:12]} has no good signature by an allowed {kind} key ({_reason(answer)}). "
             "Sign it with one of them, or add its key to the file that `verify` names"
         )
-    return said(answer.stderr)
+    return answer.stderr
+
+
+def signer_of(words: str, *, kind: SignatureKind) -> str:
+    """Name who signed, out of what `verify` gave: an allowed signer's principal, or the address of a GPG user id."""
+    match = (SSH_PRINCIPAL if kind == "ssh" else GPG_USER).search(words)
+    who = match["who"].strip() if match else ""
+    address = ADDRESS.search(who)
+    return address["address"] if address else who
 
 
 def _for_ssh(folder: Path, signers: bytes) -> dict[str, str]:

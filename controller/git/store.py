@@ -23,6 +23,7 @@ from controller.git.command import Answer, git, hardened
 from controller.git.failures import NOT_ADVERTISED, CommitGone, failure, is_damage
 from controller.git.objects import DAMAGE_MARK, Damaged
 from controller.git.remote import Remote
+from controller.git.signing import Sign, with_parent, with_signature
 from controller.git.stream import FAST_IMPORT_ARGS
 from controller.model import CommitId, Transient
 from controller.runtime import Pipe
@@ -76,8 +77,8 @@ class Store:
         with self.locked():
             self._discard()
 
-    def import_commits(self, stream: bytes) -> tuple[CommitId, ...]:
-        """Add the commits of a fast-import stream. Raises Damaged, Transient."""
+    def import_commits(self, stream: bytes, sign: Sign | None = None) -> tuple[CommitId, ...]:
+        """Add the commits of a fast-import stream, a chain, each signed. Raises Damaged, Transient, and as `sign`."""
         env = hardened({}, {"GIT_DIR": str(self.path)})
         with (
             self.locked(),
@@ -87,10 +88,32 @@ class Store:
             status, output, words = pipe.finish()
             commits = tuple(CommitId(line) for line in output.decode().split())
             if status == 0:
+                commits = self._signed(commits, sign) if sign is not None else commits
                 self._keep(commits[-1])
         if status:
             raise self._trouble("commits can't be written into the mirror", Answer(status, output, words))
         return commits
+
+    def _signed(self, commits: Sequence[CommitId], sign: Sign) -> tuple[CommitId, ...]:
+        """Write each commit of a chain again, signed, over the signed one before it."""
+        done: list[CommitId] = []
+        for commit in commits:
+            answer = self._git(("cat-file", "commit", commit))
+            if answer.status:
+                raise self._trouble("a commit can't be read back", answer)
+            data = with_parent(answer.stdout, done[-1]) if done else answer.stdout
+            done.append(self._write_commit(with_signature(data, sign(data), digits=len(commit))))
+        return tuple(done)
+
+    def _write_commit(self, data: bytes) -> CommitId:
+        env = hardened({}, {"GIT_DIR": str(self.path)})
+        argv = ("git", "hash-object", "-t", "commit", "-w", "--stdin")
+        with Pipe(argv, cwd=self.path, env=env, deadline_seconds=LOCAL_SECONDS) as pipe:
+            pipe.send(data)
+            status, output, words = pipe.finish()
+        if status:
+            raise self._trouble("a signed commit can't be written into the mirror", Answer(status, output, words))
+        return CommitId(output.decode().strip())
 
     def tidy(self) -> None:
         """Keep the mirror small; for whoever adds to it without fetching."""

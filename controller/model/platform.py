@@ -101,6 +101,16 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Commits:
+    """How the controller's own commits are made; "" is its own way."""
+
+    name: str = ""
+    email: str = ""
+    sign: str = ""  # the credential whose SSH key signs them
+    subject: str = ""  # a template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesTarget:
     name: TargetName
     context: str = ""  # of the kubeconfig in the credential store; "" with in_cluster, else the current one
@@ -291,6 +301,7 @@ class Platform:
     installation: InstallationId
     repositories: Mapping[RepositoryName, Repository]
     records: Records
+    commits: Commits = field(default_factory=Commits)
     environments: Mapping[EnvironmentName, Environment]
     problems: Mapping[GroupRef, tuple[Problem, ...]] = field(default_factory=dict)  # these groups stop, no other does
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is

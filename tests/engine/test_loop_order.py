@@ -13,6 +13,7 @@ from tests.cluster.api import Api
 from tests.fixtures.clock import SkippingClock
 from tests.fixtures.loop import Loop, config_map, dump
 
+pytestmark = pytest.mark.slow
 MINUTE = 60.0
 
 

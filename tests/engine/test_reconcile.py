@@ -10,6 +10,7 @@ from typing import Any
 from controller.engine.claims import Claims
 from controller.engine.events import DriftFound, Event
 from controller.engine.fleet import Entry
+from controller.engine.judging import Judged
 from controller.engine.reconcile import Inputs, Means, reconcile
 from controller.engine.rendering import Renderer
 from controller.engine.sources import Checkout
@@ -182,6 +183,9 @@ class World:
             platform=checkout(PLATFORM, {}, "b" * 40),
         )
 
+    async def _judge(self, _applied: Revision | None) -> Judged:
+        return Judged(self.approved)
+
     def _means(self) -> Means:
         return Means(
             now=datetime(2026, 1, 1, tzinfo=UTC),
@@ -191,7 +195,7 @@ class World:
             checks=(),
             groups=self.groups,
             damped=frozenset(),
-            approved=self.approved,
+            judge=self._judge,
             closed_window=self.closed_window,
             describe=describe,
             tell=self.events.append,

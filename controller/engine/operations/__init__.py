@@ -11,7 +11,7 @@ from controller.engine.operations.operation import Operation, OperationChange, e
 from controller.engine.operations.overlays import Image, parse_image
 from controller.engine.operations.promoting import Promote, revision_to_carry
 from controller.engine.operations.rolling_back import RollBack
-from controller.engine.operations.setting import SetImage, SetReplicas
+from controller.engine.operations.setting import SetImage, SetReplicas, folder_of
 from controller.engine.operations.suspending import Resume, Suspend
 from controller.engine.operations.trees import EditedTree
 from controller.engine.operations.ways import Accepted
@@ -34,6 +34,7 @@ __all__ = [
     "acceptance",
     "edited",
     "entry_of",
+    "folder_of",
     "mentions",
     "parse_image",
     "revision_to_carry",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from controller.config import read_platform
 from controller.engine.operations.entries import entry_of
 from controller.engine.operations.overlays import Image, with_images, with_replicas
-from controller.model import GroupRef, Stalled, TargetName, Tree
+from controller.model import GroupRef, PlacementRef, Stalled, TargetName, Tree
+
+
+def folder_of(placement: PlacementRef, group: Collection[PlacementRef]) -> str:
+    """Name the overlay that speaks of one placement alone: the group's, or its target's where the group has several."""
+    return overlay_folder(placement.group, placement.target if len(group) > 1 else None)
 
 
 def overlay_folder(group: GroupRef, target: TargetName | None = None) -> str:
