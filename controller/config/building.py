@@ -64,6 +64,7 @@ def platform_of(draft: Draft, root: Node, problems: Mapping[GroupRef, tuple[Prob
         },
         records=_records(spec.get("records")),
         commits=_commits(spec.get("commits")),
+        review_branches=spec.get("review").texts("branches") or (),
         environments={
             EnvironmentName(name): _environment(one, draft.repositories) for name, one in draft.environments.items()
         },

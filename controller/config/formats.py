@@ -190,6 +190,10 @@ def _subject_template(text: str) -> Complaint | None:
     return Complaint("this leaves out what happened, or is no single line", 'Write "status: ${summary}".')
 
 
+def _branch_glob(text: str) -> Complaint | None:
+    return check_branch(text.replace("*", "x"))
+
+
 def _cron(text: str) -> Complaint | None:
     try:
         parse_cron(text)
@@ -228,6 +232,7 @@ def _parameter(text: str) -> Complaint | None:
 FORMATS: Mapping[str, Check] = MappingProxyType(
     {
         "address-glob": _address_glob,
+        "branch-glob": _branch_glob,
         "commit-id": _commit,
         "cron": _cron,
         "credential-name": _credential,

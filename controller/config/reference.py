@@ -36,6 +36,7 @@ _TYPES = {
 }
 _FORMATS = {
     "address-glob": "address or glob of addresses",
+    "branch-glob": "branch or glob of branches",
     "commit-id": "commit",
     "cron": "cron expression",
     "credential-name": "name of a credential",

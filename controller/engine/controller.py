@@ -36,7 +36,7 @@ from controller.engine.in_force import Arrows, InForce
 from controller.engine.judging import Judged
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
-from controller.engine.predecessors import Predecessors
+from controller.engine.predecessors import Predecessors, recorded_files
 from controller.engine.preparing import Workshop
 from controller.engine.proposing import Proposer
 from controller.engine.queue import Queue
@@ -44,6 +44,7 @@ from controller.engine.reconcile import Inputs, Means, Run, reconcile, report_wi
 from controller.engine.recording import Recorder
 from controller.engine.render_pool import RenderPool
 from controller.engine.rendering import Renderer, request_for
+from controller.engine.reviewing import Reviewer
 from controller.engine.runner import Runner
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout
@@ -67,6 +68,7 @@ from controller.model import (
     SyncStatus,
     Transient,
 )
+from controller.records import reviewed_plans
 from controller.runtime import Clock, Watcher
 from controller.targets import next_end
 
@@ -129,6 +131,16 @@ class Controller:
         self._alarms = Alarms(self._spawn, clock, self._queue.add)
         self.board = Board()
         self._predecessors = Predecessors(self._platform, self._renderer, self.board, self._queue, clock)
+        self._reviewer = Reviewer(
+            self._platform,
+            self._renderer,
+            mirrors,
+            open_target,
+            clock=clock,
+            interval_seconds=settings.interval_seconds,
+            signers=settings.platform_signers,
+            post=self._recorder.post_change,
+        )
         self._runner = Runner(
             self._queue,
             self.board,
@@ -150,7 +162,9 @@ class Controller:
                 self._spawn(self._recorder.run(), "recorder"),
                 self._spawn(self._platform.follow(), "platform"),
             ]
+            reviewer = self._spawn(self._reviewer.run(), "reviewer")
             await stop.wait()
+            reviewer.cancel()
             self._platform.close()
             self._alarms.close()
             try:
@@ -420,7 +434,12 @@ class Controller:
             source = self._platform.source(application.repository).mirror
             made = (source, application.commit), (mirror, fleet.checkout.commit)
             authors = await authors_of(group, applied, *made)
-        return await judged(rules, group, fleet.checkout, mirror, now=self._clock.now(), authors=authors)
+        now = self._clock.now()
+        found = await judged(rules, group, fleet.checkout, mirror, now=now, authors=authors)
+        if rules.by_review:
+            files = await recorded_files(self._platform, fleet)
+            found = replace(found, approved=found.approved | reviewed_plans(files, group, now=now))
+        return found
 
     async def _judge_removal(self, fleet: Fleet, placement: PlacementRef, application: Application) -> Judged:
         try:

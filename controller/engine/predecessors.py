@@ -89,11 +89,9 @@ class Predecessors:
         return frozenset(found)
 
     async def _standing(self, group: GroupRef, commits: frozenset[CommitId], fleet: Fleet) -> Standing:
-        branch, mirror = fleet.platform.records.branch, self._records(fleet)
-        refs = await mirror.refs(ref_patterns(branch))
-        if not refs:
+        mirror, head = await _records(self._platform, fleet)
+        if head is None:
             return Standing(group=group, commits=commits, status=None)
-        head = choose(branch, refs, url=mirror.url)
         tree = await mirror.tree(head, repository=PLATFORM)
         status: Mapping[str, Any] | None = await mirror.compute(lambda: status_of(BranchFiles(tree), group))
         standing = Standing(group=group, commits=commits, status=status)
@@ -102,5 +100,15 @@ class Predecessors:
         history = await read_history(mirror, head, group, limit=VERSIONS)
         return Standing(group=group, commits=commits, status=status, versions=history.versions)
 
-    def _records(self, fleet: Fleet) -> Mirror:
-        return self._platform.source(fleet.platform.records.repository or PLATFORM).mirror
+
+async def recorded_files(platform: InForce, fleet: Fleet) -> BranchFiles:
+    """Give what lies on the records branch now; nothing where it isn't there yet. Raises Transient, Stalled."""
+    mirror, head = await _records(platform, fleet)
+    return BranchFiles(None if head is None else await mirror.tree(head, repository=PLATFORM))
+
+
+async def _records(platform: InForce, fleet: Fleet) -> tuple[Mirror, CommitId | None]:
+    branch = fleet.platform.records.branch
+    mirror = platform.source(fleet.platform.records.repository or PLATFORM).mirror
+    refs = await mirror.refs(ref_patterns(branch))
+    return mirror, choose(branch, refs, url=mirror.url) if refs else None

@@ -44,6 +44,7 @@ class Recorder:
         self._chance = chance
         self._waiting: list[Transition] = []
         self._platform: PlatformChange | None = None  # not yet told
+        self._others: list[Change] = []
         self._filled = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -77,6 +78,12 @@ class Recorder:
         self._idle.clear()
         self._filled.set()
 
+    def post_change(self, change: Change) -> None:
+        """Tell what is no transition of a placement."""
+        self._others.append(change)
+        self._idle.clear()
+        self._filled.set()
+
     def post(self, transition: Transition) -> None:
         self._waiting.append(transition)
         self._idle.clear()
@@ -95,13 +102,14 @@ class Recorder:
             assert self._committer is not None  # noqa: S101  # `aim` has set both
             batch, self._waiting = self._waiting, []
             platform, self._platform = self._platform, None
+            others, self._others = self._others, []
             self._filled.clear()
             try:
-                commits = await self._submit(self._committer, batch, platform)
+                commits = await self._submit(self._committer, batch, [*([platform] if platform else []), *others])
             except ConvergeError as error:
                 failures += 1
                 self._tell(RecordsFailed(str(error)))
-                self._put_back(batch, platform)
+                self._put_back(batch, platform, others)
                 await self._clock.sleep(backoff_seconds(failures, chance=self._chance()))
                 self._filled.set()
                 continue
@@ -110,7 +118,7 @@ class Recorder:
                 self._pushed({one.group for one in batch})
             for commit in commits:
                 self._tell(RecordsPushed(commit, tuple(sorted({one.group for one in batch}))))
-            if not self._waiting and self._platform is None:
+            if not (self._waiting or self._others) and self._platform is None:
                 self._idle.set()
 
     async def _gather(self) -> None:
@@ -119,16 +127,15 @@ class Recorder:
         while not self._is_quiet() and self._clock.monotonic() < until:
             await self._clock.sleep(GATHERING_STEP_SECONDS)
 
-    def _put_back(self, batch: list[Transition], platform: PlatformChange | None) -> None:
+    def _put_back(self, batch: list[Transition], platform: PlatformChange | None, others: list[Change]) -> None:
         """Keep what was not pushed, before what came in meanwhile."""
         self._waiting = [*batch, *self._waiting]
         self._platform = self._platform or platform
+        self._others = [*others, *self._others]
 
-    async def _submit(
-        self, committer: Committer, batch: list[Transition], platform: PlatformChange | None
-    ) -> list[CommitId]:
+    async def _submit(self, committer: Committer, batch: list[Transition], others: list[Change]) -> list[CommitId]:
         """Submit a batch, a placement's second state after its first: what was passed through stays in the history."""
-        changes: list[Change] = [*([platform] if platform else []), *(record(part) for part in rounds(batch))]
+        changes: list[Change] = [*others, *(record(part) for part in rounds(batch))]
         commits = await asyncio.gather(*(committer.submit(one) for one in changes))
         return [commit for commit in commits if commit is not None]
 

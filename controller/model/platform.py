@@ -302,6 +302,7 @@ class Platform:
     repositories: Mapping[RepositoryName, Repository]
     records: Records
     commits: Commits = field(default_factory=Commits)
+    review_branches: tuple[str, ...] = ()  # globs of branches that are planned before they are merged
     environments: Mapping[EnvironmentName, Environment]
     problems: Mapping[GroupRef, tuple[Problem, ...]] = field(default_factory=dict)  # these groups stop, no other does
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is

@@ -8,6 +8,7 @@ from controller.records.files import Files, Layered
 from controller.records.overview import overview
 from controller.records.platform import PlatformChange, record_platform
 from controller.records.remaining import Remaining, remaining, status_of, statuses
+from controller.records.reviews import Review, reviewed_plans
 
 __all__ = [
     "Badge",
@@ -18,6 +19,7 @@ __all__ = [
     "PlatformChange",
     "RecordChange",
     "Remaining",
+    "Review",
     "application_badge",
     "overview",
     "record",
@@ -25,6 +27,7 @@ __all__ = [
     "recorded_contents",
     "remaining",
     "rendered_contents",
+    "reviewed_plans",
     "schemas",
     "status_of",
     "statuses",

@@ -18,7 +18,7 @@ from controller.records.files import Files
 
 Earlier: TypeAlias = Mapping[str, Any]
 NOTHING: Earlier = MappingProxyType({})
-KINDS = ("Status", "Instance", "PlatformStatus")
+KINDS = ("Status", "Instance", "PlatformStatus", "Review")
 
 
 @cache
