@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from controller.cli.options import FAILED, FINE, PlatformOptions, output_option, platform_options, run_async
-from controller.model import PLATFORM, ConvergeError, Desired, Invalid, Position, Problem
+from controller.model import PLATFORM, ConvergeError, Desired, Invalid, Platform, Position, Problem, Tree
 
 
 @click.command("validate")
@@ -38,13 +38,14 @@ async def _validate(
 
     tree = DirectoryTree(directory, PLATFORM)
     try:
+        found = read_platform(tree)
+        fixtures = _health_fixtures(tree, found)
         if offline:
-            found = read_platform(tree)
-            return [problem for some in found.problems.values() for problem in some], []
+            return [*(problem for some in found.problems.values() for problem in some), *fixtures], []
         snapshot = await look_at(tree, platform)
     except Invalid as error:
         return list(error.problems), []
-    problems: dict[Problem, None] = {}
+    problems: dict[Problem, None] = dict.fromkeys(fixtures)
     desireds: list[Desired] = []
     oddities = Oddities()
     for placement in snapshot.select(()):
@@ -60,6 +61,15 @@ async def _validate(
     for some in contested(desireds).values():
         problems.update(dict.fromkeys(some))
     return list(problems), oddities.found()
+
+
+def _health_fixtures(tree: Tree, platform: Platform) -> tuple[Problem, ...]:
+    """Judge the live objects that lie beside health rules."""
+    if not platform.health:
+        return ()
+    from controller.targets.kubernetes import check_fixtures  # noqa: PLC0415  # not where nobody has rules
+
+    return check_fixtures(tree, platform.health)
 
 
 def _show(problems: list[Problem], warnings: list[Problem], output: str) -> None:

@@ -26,6 +26,7 @@ from controller.model import (
     Environment,
     EnvironmentName,
     GroupRef,
+    HealthRules,
     Ignore,
     IgnoredDrift,
     Input,
@@ -54,7 +55,9 @@ from controller.model import (
 DEFAULT_SYNC = SyncPolicy()
 
 
-def platform_of(draft: Draft, root: Node, problems: Mapping[GroupRef, tuple[Problem, ...]]) -> Platform:
+def platform_of(
+    draft: Draft, root: Node, problems: Mapping[GroupRef, tuple[Problem, ...]], health: HealthRules
+) -> Platform:
     spec = root.get("spec")
     return Platform(
         name=root.get("metadata").text("name"),
@@ -69,6 +72,7 @@ def platform_of(draft: Draft, root: Node, problems: Mapping[GroupRef, tuple[Prob
             EnvironmentName(name): _environment(one, draft.repositories) for name, one in draft.environments.items()
         },
         problems=problems,
+        health=health,
         origin=root.origin(),
     )
 

@@ -54,6 +54,17 @@ def _installation(text: str) -> Complaint | None:
     return Complaint(f"{quoted(text)} is no installation id: 8 to 63 letters, digits and dashes", "Use a UUID.")
 
 
+def _group_kind(text: str) -> Complaint | None:
+    kind, dot, group = text.partition(".")
+    if re.fullmatch(r"[A-Z][A-Za-z0-9]*", kind) and (not dot or _SUBDOMAIN.fullmatch(group)):
+        return None
+    swapped = text.rpartition("/")
+    is_swapped = bool(re.fullmatch(r"[A-Z][A-Za-z0-9]*", swapped[2]))
+    usable = f"{swapped[2]}.{swapped[0].partition('/')[0]}" if swapped[1] and is_swapped else ""
+    advice = f"Write {quoted(usable)}." if usable else "Such as `Widget.example.com`; `Service` of the core group."
+    return Complaint(f"{quoted(text)} is no `Kind.group`", advice)
+
+
 def _service_account(text: str) -> Complaint | None:
     namespace, colon, name = text.rpartition(":")
     if (not colon or _LABEL.fullmatch(namespace)) and _SUBDOMAIN.fullmatch(name) and len(name) <= 253:
@@ -247,6 +258,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "git-revision": check_revision,
         "git-url": check_git_url,
         "glob": _glob,
+        "group-kind": _group_kind,
         "group-reference": _group_reference,
         "installation": _installation,
         "kind-glob": _kind_glob,

@@ -22,9 +22,10 @@ class File:
     repository: RepositoryName
     commit: CommitId
     positions: Positions
+    document: int = 0  # which of the file's documents
 
     def position(self, field: FieldPath, *, of_key: bool = False) -> Position:
-        index = self.positions.documents[0].index
+        index = self.positions.documents[self.document].index
         return self.positions.key_position(index, field) if of_key else self.positions.position(index, field)
 
 

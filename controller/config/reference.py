@@ -51,6 +51,7 @@ _FORMATS = {
     "git-revision": "branch, tag or commit",
     "git-url": "URL",
     "glob": "glob",
+    "group-kind": "`Kind.group`",
     "group-reference": "`application` or `environment/application`",
     "installation": "id",
     "kind-glob": "`Kind` or `group/Kind`, globs",

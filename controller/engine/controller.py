@@ -223,7 +223,8 @@ class Controller:
 
     def _open_targets(self, fleet: Fleet) -> None:
         """Open the targets that environments name, and those that something has still to be taken away from."""
-        self._pool.set(fleet.platform.installation, {**self._departures.places(), **places_of(fleet.platform)})
+        places = {**self._departures.places(), **places_of(fleet.platform)}
+        self._pool.set(fleet.platform.installation, places, fleet.platform.health)
 
     async def _find_departed(self) -> None:
         await self._departures.find(self._platform, self._clock, self._chance)

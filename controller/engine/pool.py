@@ -10,8 +10,10 @@ from typing import Protocol
 
 from controller.engine.spawning import Spawn
 from controller.model import (
+    NO_RULES,
     ConvergeError,
     EnvironmentName,
+    HealthRules,
     InstallationId,
     PlacementRef,
     Stalled,
@@ -63,9 +65,16 @@ class Pool:
         self._on_opened = opened
         self._retry_seconds = retry_seconds
         self._places: dict[Place, _Opened] = {}
+        self._rules = NO_RULES
 
-    def set(self, installation: InstallationId, specs: Mapping[Place, TargetSpec]) -> None:
-        """Open what is new or other than before, close what is named no more."""
+    def set(
+        self, installation: InstallationId, specs: Mapping[Place, TargetSpec], rules: HealthRules = NO_RULES
+    ) -> None:
+        """Open what is new or other than before, close what is named no more; all judge health by `rules`."""
+        if rules != self._rules:
+            self._rules = rules
+            for target in self.open_places().values():
+                target.judge_by(rules)
         for place in [place for place, one in self._places.items() if specs.get(place) != one.spec]:
             self._places.pop(place).task.cancel()
         for place, spec in specs.items():
@@ -99,6 +108,7 @@ class Pool:
         while True:
             try:
                 async with self._open_target(spec, place[0], installation, changed=self._changed) as target:
+                    target.judge_by(self._rules)
                     self._note(place, spec, target=target)
                     await asyncio.Event().wait()
             except ConvergeError as error:

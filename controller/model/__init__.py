@@ -32,6 +32,7 @@ from controller.model.ids import (
     Revision,
     TargetName,
 )
+from controller.model.judging import CONDITIONS, NO_RULES, HealthRules, Judgement
 from controller.model.manifest import Desired, Manifest, Neighbours, Origin, Release
 from controller.model.plan import Action, Applied, ObjectPlan, Outcome, Permitted, Plan, Result
 from controller.model.platform import (
@@ -83,6 +84,8 @@ from controller.model.tree import EntryKind, MemoryTree, Tree
 
 __all__ = [
     "ABSENT",
+    "CONDITIONS",
+    "NO_RULES",
     "PLATFORM",
     "Action",
     "Adopt",
@@ -112,6 +115,7 @@ __all__ = [
     "FieldValue",
     "GroupRef",
     "Health",
+    "HealthRules",
     "Hidden",
     "Ignore",
     "IgnoredDrift",
@@ -119,6 +123,7 @@ __all__ = [
     "InstallationId",
     "Invalid",
     "JsonValue",
+    "Judgement",
     "KubernetesTarget",
     "LiveObject",
     "Manifest",

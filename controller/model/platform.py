@@ -19,6 +19,7 @@ from controller.model.ids import (
     RepositoryName,
     TargetName,
 )
+from controller.model.judging import HealthRules
 from controller.model.manifest import Origin
 
 
@@ -305,6 +306,7 @@ class Platform:
     review_branches: tuple[str, ...] = ()  # globs of branches that are planned before they are merged
     environments: Mapping[EnvironmentName, Environment]
     problems: Mapping[GroupRef, tuple[Problem, ...]] = field(default_factory=dict)  # these groups stop, no other does
+    health: HealthRules = field(default_factory=dict)  # rules of its own, besides those that are known to everybody
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 
     def placements(self) -> tuple[PlacementRef, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from controller.model import Application, Applied, Desired, Observation, PlacementRef, Plan
+from controller.model import Application, Applied, Desired, HealthRules, Observation, PlacementRef, Plan
 from controller.model.plan import Permitted
 
 
@@ -36,6 +36,9 @@ class Target(Protocol):
 
         Once `superseded` is set, no further wait is begun or continued: a newer commit is there.
         """
+
+    def judge_by(self, rules: HealthRules) -> None:
+        """Judge health by these rules from now on, beside what the target itself knows; where it moves, tell."""
 
     async def placements(self) -> tuple[PlacementRef, ...]:
         """Name the placements of this installation that have, or had, objects here: what git no longer says too."""

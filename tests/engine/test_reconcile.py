@@ -31,6 +31,7 @@ from controller.model import (
     FieldChange,
     GroupRef,
     Health,
+    HealthRules,
     InstallationId,
     KubernetesTarget,
     LiveObject,
@@ -128,6 +129,9 @@ class MemoryTarget:
         self.applied = (plan.revision, plan.desired)
         self.has_loose_ends = False
         return Applied(tuple(outcomes))
+
+    def judge_by(self, rules: HealthRules) -> None:
+        """Know nothing of kinds."""
 
     async def placements(self) -> tuple[PlacementRef, ...]:
         return ()

@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from controller.model import InstallationId, ObjectKey, PlacementRef, Stalled, Transient, Waiting
+from controller.model import HealthRules, InstallationId, ObjectKey, PlacementRef, Stalled, Transient, Waiting
 from controller.runtime import Clock
 from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.discovery import Discovery, Resource
@@ -157,6 +157,10 @@ class Cache:
             if follower.is_refused:
                 where = f" in namespace {follower.namespace}" if follower.namespace else ""
                 raise Stalled(f"{self._say(follower)}. Allow list and watch of {follower.resource.group_kind}{where}.")
+
+    def judge_by(self, rules: HealthRules) -> None:
+        """Judge health by these rules from now on."""
+        self._wake(sorted(self._store.judge_by(rules)))
 
     def note_applied(self, live: bytes) -> Member:
         """Take the server's answer to an apply of ours: what later events are compared with, and what is read at once.

@@ -17,6 +17,7 @@ from controller.model import (
     Digest,
     EnvironmentName,
     Health,
+    HealthRules,
     InstallationId,
     KubernetesTarget,
     LiveObject,
@@ -141,6 +142,10 @@ class Cluster:
             self._identity.doubt()
         await self._identity.verify(self._connection)
         return await self._applier.apply(plan, application, superseded=superseded)
+
+    def judge_by(self, rules: HealthRules) -> None:
+        """Judge health by these rules, which go before our own."""
+        self._cache.judge_by(rules)
 
     async def placements(self) -> tuple[PlacementRef, ...]:
         """Name the placements that have a parent here."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from controller.model import Health, InstallationId, ObjectKey, PlacementRef
+from controller.model import NO_RULES, Health, HealthRules, InstallationId, ObjectKey, PlacementRef
 from controller.targets.kubernetes.health import health
 from controller.targets.kubernetes.labels import (
     APPLYSET_GROUP_KINDS_ANNOTATION,
@@ -46,12 +46,26 @@ class Store:
     def __init__(self, installation: InstallationId, *, home: str = SYSTEM_NAMESPACE) -> None:
         self._installation = installation
         self._home = home  # the namespace of parents
+        self._rules = NO_RULES
         self._records: dict[ObjectKey, Record] = {}
         self._of: dict[PlacementRef, dict[ObjectKey, Record]] = {}
         self._parents: dict[PlacementRef, Parent] = {}
         self._sets: dict[str, PlacementRef] = {}  # by ApplySet id
         self._known: dict[PlacementRef, PlacementRef] = {}  # one value each, however many objects name it
         self._deleted: dict[str, ObjectKey] = {}  # by uid: deleted by us, and late news of it may still come
+
+    def judge_by(self, rules: HealthRules) -> Placements:
+        """Judge health by these rules from now on, what is known already too."""
+        before, self._rules = self._rules, rules
+        changed = {kind for kind in before.keys() | rules.keys() if before.get(kind) != rules.get(kind)}
+        woken: set[PlacementRef] = set()
+        for key, record in [one for one in self._records.items() if one[0].group_kind in changed]:
+            live = record.member.live()
+            state, reason = health({"apiVersion": record.member.api_version, "kind": key.kind, **live}, rules)
+            if (state, reason) != (record.member.health, record.member.health_reason):
+                self._put(replace(record, member=replace(record.member, health=state, health_reason=reason)))
+                woken.add(record.member.placement)
+        return frozenset(woken)
 
     def members(self, placement: PlacementRef) -> tuple[Member, ...]:
         found = self._of.get(placement, {})
@@ -103,9 +117,9 @@ class Store:
         known = record.baseline if record is not None and is_same else None
         was_suspect = record.member.is_suspect if record is not None and is_same else True
         if record is not None and is_same and record.substance == sight.substance:
-            new = _record(sight, placement, known, is_suspect=was_suspect)
+            new = _record(sight, placement, known, self._rules, is_suspect=was_suspect)
         else:
-            new = _record(sight, placement, known, is_suspect=None)
+            new = _record(sight, placement, known, self._rules, is_suspect=None)
         self._put(new)
         return _woken(record.member if record else None, new.member)
 
@@ -124,7 +138,7 @@ class Store:
                 return member, NOBODY
             if is_newer(record.member.resource_version, sight.resource_version):
                 return self._overtaken(record, ours)
-        new = replace(_record(sight, placement, None, is_suspect=False), baseline=ours)
+        new = replace(_record(sight, placement, None, self._rules, is_suspect=False), baseline=ours)
         self._put(new)
         has_moved = record is not None and record.member.placement != placement
         return new.member, frozenset({record.member.placement}) if record and has_moved else NOBODY
@@ -253,10 +267,12 @@ def _decoded(sight: Sight) -> tuple[dict[str, Any], list[Any]]:
     return live, live["metadata"].pop("managedFields", None) or []
 
 
-def _record(sight: Sight, placement: PlacementRef, known: Baseline | None, *, is_suspect: bool | None) -> Record:
+def _record(
+    sight: Sight, placement: PlacementRef, known: Baseline | None, rules: HealthRules, *, is_suspect: bool | None
+) -> Record:
     """Make a record; `is_suspect` None: to be judged against the baseline, without one it is."""
     live, managed = _decoded(sight)
-    state, reason = health(live)
+    state, reason = health(live, rules)
     if is_suspect is None:
         is_suspect = known is None or baseline(live, managed) != known
     member = Member(

@@ -19,6 +19,7 @@ from controller.model import (
     Desired,
     Digest,
     Health,
+    HealthRules,
     InstallationId,
     LiveObject,
     ObjectKey,
@@ -162,6 +163,9 @@ class Cloud:
                 if superseded.is_set():
                     raise Transient("a newer commit is there: planned anew")
                 return await self._apply(placed, plan, way.saved, application)
+
+    def judge_by(self, rules: HealthRules) -> None:
+        """Terraform tells no health that rules of kinds could judge."""
 
     async def placements(self) -> tuple[PlacementRef, ...]:
         """Name the placements whose state was seen here: back-ends can't be asked which states they hold."""

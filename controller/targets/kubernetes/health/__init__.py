@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from controller.model import Health
+from controller.model import NO_RULES, Health, HealthRules
 from controller.targets.kubernetes.health.apiservice import api_service
 from controller.targets.kubernetes.health.autoscaler import horizontal_pod_autoscaler
 from controller.targets.kubernetes.health.budget import pod_disruption_budget
@@ -46,15 +46,22 @@ RULES: Final[Mapping[tuple[str, str], Callable[[Object], Verdict]]] = {
 }
 
 
-def health(live: Object) -> Verdict:
-    """Judge a live object, and say in one line why it is not Healthy. Pure: time passing is the caller's to judge."""
+def health(live: Object, rules: HealthRules = NO_RULES) -> Verdict:
+    """Judge a live object, and say in one line why it is not Healthy. Pure: time passing is the caller's to judge.
+
+    `rules` go before what is known to everybody, but for an object that is being deleted.
+    """
     group, kind = text(live, "apiVersion").rpartition("/")[0], text(live, "kind")
     if part(live, "metadata").get("deletionTimestamp"):
         return terminating_namespace(live) if (group, kind) == ("", "Namespace") else _terminating(live)
+    spoken = f"{kind}.{group}" if group else kind
+    verdict = judged(live, rules.get(spoken, ()))
+    if verdict is not None:
+        return verdict
     rule = RULES.get((group, kind))
     if rule is not None:
         return rule(live)
-    judgements = shipped().get(f"{kind}.{group}")
+    judgements = shipped().get(spoken)
     return (judged(live, judgements) if judgements else None) or standard(live)
 
 

@@ -7,35 +7,13 @@ standard conditions judge. A judgement without a test always holds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from controller.documents import Dialect, read
-from controller.model import Health
+from controller.model import Health, HealthRules, Judgement
 from controller.targets.kubernetes.health.reading import Object, Verdict, is_unobserved, number, part, said, text
-
-CONDITIONS = "status.conditions"
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """One line of a rule file."""
-
-    health: Health
-    absent: str = ""  # holds where this field is not there
-    field: str = ""  # holds where this field has one of the values of `among`; a path, `[*]` for every element
-    among: tuple[Any, ...] = ()
-    annotation: str = ""  # holds where this annotation has one of the values of `among`
-    condition: str = ""  # holds where a condition of this type has this status, and one of these reasons
-    status: str = ""
-    severity: str = ""  # that a condition must not have
-    reasons: tuple[str, ...] = ()
-    of: str = CONDITIONS  # where the conditions are
-    unobserved: bool = False  # holds where the controller has not seen the newest generation
-    say: str = ""  # the field that says why
-    why: str = ""  # what to say where nothing does
 
 
 def judged(live: Object, judgements: Sequence[Judgement]) -> Verdict | None:
@@ -99,7 +77,7 @@ def _values(node: Any, path: str) -> Iterator[Any]:
 
 
 @cache
-def shipped() -> Mapping[str, tuple[Judgement, ...]]:
+def shipped() -> HealthRules:
     """Give the rules that come with Converge, by `Kind.group`."""
     found: dict[str, tuple[Judgement, ...]] = {}
     folder = files("controller.targets.kubernetes.health") / "data"
@@ -109,7 +87,7 @@ def shipped() -> Mapping[str, tuple[Judgement, ...]]:
     return found
 
 
-def read_rules(data: bytes, *, path: str) -> Mapping[str, tuple[Judgement, ...]]:
+def read_rules(data: bytes, *, path: str) -> HealthRules:
     """Read one rule file. Raises Invalid for what is no YAML, ValueError for what is no rule."""
     found: dict[str, tuple[Judgement, ...]] = {}
     for document in read(data, path=path, dialect=Dialect.KUBERNETES):
