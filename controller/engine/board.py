@@ -33,6 +33,9 @@ class Board:
         """Name what is there: one that is gone, while git still says `state: absent`, is no ground to stand on."""
         return sorted(ref for ref, report in self._reports.items() if not report.retired)
 
+    def of_group(self, group: GroupRef) -> tuple[PlacementReport, ...]:
+        return tuple(self._reports[ref] for ref in self._living() if ref.group == group)
+
     def by_group(self) -> Mapping[GroupRef, tuple[PlacementReport, ...]]:
         groups: dict[GroupRef, list[PlacementReport]] = {}
         for ref in self._living():

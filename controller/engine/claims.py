@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 
 from controller.model import Desired, EnvironmentName, Neighbours, ObjectKey, PlacementRef, Stalled, TargetName
 
@@ -23,6 +24,7 @@ class Claims:
         self._wake = wake
         self._holders: dict[tuple[Place, ObjectKey], PlacementRef] = {}
         self._held: dict[PlacementRef, frozenset[ObjectKey]] = {}
+        self._shared: dict[PlacementRef, frozenset[ObjectKey]] = {}  # what others may have with him
         self._suitors: dict[tuple[Place, ObjectKey], PlacementRef] = {}  # who asked for what another holds
         self._undecided: set[PlacementRef] = set()  # moved by a commit, and not rendered since
         self._unknown: set[PlacementRef] = set()  # in git, and never rendered by this process
@@ -39,30 +41,57 @@ class Claims:
         self._undecided.discard(placement)
         self._decided.set()
 
-    def claim(self, desired: Desired) -> None:
-        """Take a placement's objects, letting go of those it no longer names. Raises Stalled, taking none."""
+    def claim(
+        self,
+        desired: Desired,
+        *,
+        shared: AbstractSet[ObjectKey] = frozenset(),
+        live: AbstractSet[ObjectKey] = frozenset(),
+    ) -> frozenset[ObjectKey]:
+        """Take a placement's objects, letting go of those it no longer names. Raises Stalled, taking none.
+
+        `shared` objects may be others' too: those that another has are given back, and come to this placement when
+        he lets go of them. Whose they are on the target (`live`) has them before who merely came first.
+        """
         placement = desired.placement
         place = (placement.environment, placement.target)
         keys = frozenset(one.key for one in desired.manifests)
         self._forget_suits(placement)
+        left: set[ObjectKey] = set()
         for one in desired.manifests:
             holder = self._holders.get((place, one.key), placement)
-            if holder != placement:
+            if holder != placement and one.key in shared and one.key in self._shared.get(holder, ()):
+                if one.key in live:
+                    self._hand_over(place, one.key, holder, placement)
+                else:
+                    self._suitors[place, one.key] = placement
+                    left.add(one.key)
+            elif holder != placement:
                 self._suitors[place, one.key] = placement
                 self.decide(placement)
                 raise Stalled(
                     f"{one.origin}: {one.key} belongs to {holder} on {placement.target} already. "
                     f"Remove it from one of the two applications"
                 )
-        self._take(placement, keys)
+        self._shared[placement] = frozenset(shared)
+        self._take(placement, keys - left)
         self._unknown.discard(placement)
         self.decide(placement)
+        return frozenset(left)
+
+    def _hand_over(self, place: Place, key: ObjectKey, holder: PlacementRef, placement: PlacementRef) -> None:
+        """Give a shared object to whose it is on the target, and have him who had it look again."""
+        self._held[holder] -= {key}
+        self._suitors[place, key] = holder
+        self._holders[place, key] = placement
+        self._wake(holder)
 
     def release(self, placement: PlacementRef) -> None:
         """Let go of all that a placement holds: git does not say it any more."""
         self._forget_suits(placement)
         self._take(placement, frozenset())
         del self._held[placement]
+        self._shared.pop(placement, None)
         self._unknown.discard(placement)
         self.decide(placement)
 

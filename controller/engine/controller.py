@@ -49,12 +49,14 @@ from controller.engine.runner import Runner
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout
 from controller.engine.teardown import orphan, tear_down
+from controller.engine.turns import Turns
 from controller.git import Mirrors
 from controller.model import (
     PLATFORM,
     Application,
     Approvals,
     ConvergeError,
+    Digest,
     GroupRef,
     Health,
     Invalid,
@@ -141,6 +143,7 @@ class Controller:
             signers=settings.platform_signers,
             post=self._recorder.post_change,
         )
+        self._turns = Turns(self.board, self._inputs_now, clock)
         self._runner = Runner(
             self._queue,
             self.board,
@@ -215,6 +218,7 @@ class Controller:
         gone = before.entries.keys() - fleet.entries.keys() if before else frozenset[PlacementRef]()
         for placement in gone:
             self._claims.release(placement)
+            self._turns.forget(placement)
             self._renderer.forget(placement)
         # What left git earlier and is still there may wait for a yes that this commit is.
         left = {one.placement for one in self.board.all()} - fleet.entries.keys()
@@ -285,6 +289,7 @@ class Controller:
         if report.sync is SyncStatus.SYNCED and report.health in (Health.HEALTHY, Health.SUSPENDED):
             self._look_again(groups_that_follow(fleet, placement.group))
             self._look_again(groups_that_come_after(fleet, placement.group))
+            self._look_again(self._turns.behind(placement))
 
     def _recorded(self, groups: Iterable[GroupRef]) -> None:
         """Transitions are on the records branch: whoever comes after these groups reads there how they stand."""
@@ -379,6 +384,8 @@ class Controller:
             superseded=superseded,
             seen=self._seen,
             order=partial(self._predecessors.waits, placement, entry),
+            unmet=partial(self._turns.unmet, placement),
+            since=partial(self._turns.since, placement),
         )
 
     def _seen(self, observation: Observation) -> None:
@@ -388,6 +395,17 @@ class Controller:
             return
         for ref in takers_of(fleet, placement):
             self._queue.add(ref)
+
+    def _inputs_now(self, placement: PlacementRef) -> Digest | None:
+        """Say what a placement's desired state is rendered from now, so far as that is known."""
+        fleet, entry = self._platform.fleet, self._platform.entry(placement)
+        if fleet is None or entry is None:
+            return None
+        try:
+            found = self._renderer.current(placement, entry, self._platform.checkout(entry), fleet.checkout)
+        except ConvergeError:
+            return None
+        return found.desired.inputs if found else None
 
     def _waits_for_outputs(self, placement: PlacementRef, entry: Entry) -> bool:
         """Tell whether what a placement takes in was not looked at yet; whoever does looks at the placement too."""

@@ -20,6 +20,7 @@ from controller.model import (
     EnvironmentName,
     GroupRef,
     Invalid,
+    KubernetesTarget,
     PlacementRef,
     Platform,
     Problem,
@@ -28,6 +29,7 @@ from controller.model import (
     Target,
     TargetName,
 )
+from controller.render import NOWHERE, Place, Surroundings
 
 LOOK_BACK = 50  # first-parent ancestors that are tried
 
@@ -40,6 +42,7 @@ class Entry:
     repository: Repository
     target: Target
     is_suspended: bool
+    surroundings: Surroundings = field(default=NOWHERE, compare=False)  # renders tell whether they asked of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +57,35 @@ class Fleet:
 
 
 def fleet_of(platform: Platform, checkout: Checkout) -> Fleet:
+    surroundings = surroundings_of(platform)
     entries = {
         PlacementRef(environment.name, application.name, target): Entry(
             application,
             platform.repositories[application.repository],
             environment.targets[target],
             environment.suspend or application.suspend,
+            surroundings,
         )
         for environment in platform.environments.values()
         for application in environment.applications.values()
         for target in application.targets
     }
     return Fleet(platform, checkout, entries=entries)
+
+
+def surroundings_of(platform: Platform) -> Surroundings:
+    """Give what applications may name of a platform beside themselves."""
+    environments = platform.environments.values()
+    return Surroundings(
+        places={
+            one.name: {
+                name: Place(target.labels, is_cluster=isinstance(target, KubernetesTarget))
+                for name, target in one.targets.items()
+            }
+            for one in environments
+        },
+        applications={one.name: tuple(sorted(one.applications)) for one in environments},
+    )
 
 
 def places_of(platform: Platform) -> Mapping[tuple[EnvironmentName, TargetName], Target]:

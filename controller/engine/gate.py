@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from controller.engine.judging import Judged
@@ -24,6 +25,9 @@ from controller.model import (
     Wait,
     WaitKind,
 )
+from controller.targets import consent_of
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,8 @@ class Situation:
     closed_window: Wait | None = None  # why no sync may start now
     order: tuple[Wait, ...] = ()  # what goes first: it holds what is pending, and nothing else
     fights: frozenset[str] = frozenset()  # keys of objects whose correction is damped, as text
+    now: datetime = _EPOCH
+    since: datetime = _EPOCH  # when the plan became what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,26 @@ def _policy(plan: Plan, situation: Situation) -> str:
             return "reported only (sync.pending: report)"
 
 
+def _consent(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
+    """Ask for the yes that an object itself asks for (`converge/approve`); one with a time comes by itself."""
+    consent = consent_of(one.manifest) if one.is_pending and one.manifest is not None else None
+    if consent is None or plan.hash in situation.approved:
+        return ""
+    until = _end(one, situation)
+    if until is None:
+        return f"waits for {_approval(plan, situation)}"
+    moment = until.replace(microsecond=0).isoformat()
+    return "" if situation.now >= until else f"waits for {_approval(plan, situation)}, until {moment}"
+
+
+def _end(one: ObjectPlan, situation: Situation) -> datetime | None:
+    """Say when the yes that an object asks for comes by itself; None: never."""
+    consent = consent_of(one.manifest) if one.manifest is not None else None
+    if consent is None or consent.seconds is None:
+        return None
+    return situation.since + timedelta(seconds=consent.seconds)
+
+
 def _drift_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
     """Object to what drift alone asks for; of a mixed object the drifted fields are held instead."""
     if one.is_pending or not one.is_drifted:
@@ -114,7 +140,15 @@ def _approval(plan: Plan, situation: Situation) -> str:
     return f"the approval of plan {plan.hash}" + (f": {lack}" if lack else "")
 
 
-RULES: tuple[Rule, ...] = (_suspension, _objection, _window, _pending_policy, _destruction, _drift_policy)
+RULES: tuple[Rule, ...] = (
+    _suspension,
+    _objection,
+    _window,
+    _pending_policy,
+    _consent,
+    _destruction,
+    _drift_policy,
+)
 
 
 def permit(plan: Plan, situation: Situation) -> Verdict:
@@ -187,7 +221,9 @@ def _waits(plan: Plan, situation: Situation, reasons: Iterable[str], *, awaits: 
         yield situation.closed_window
     if awaits:
         whom = situation.judged.lack(plan.hash).whom
-        yield Wait(kind=WaitKind.APPROVAL, what=f"waits for {_approval(plan, situation)}", whom=whom)
+        ends = (end for one in plan.objects if (end := _end(one, situation)) is not None and end > situation.now)
+        what = f"waits for {_approval(plan, situation)}"
+        yield Wait(kind=WaitKind.APPROVAL, what=what, whom=whom, until=min(ends, default=None))
 
 
 def _first_objection(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
@@ -200,6 +236,7 @@ def _is_for_approval(one: ObjectPlan, plan: Plan, situation: Situation) -> bool:
     return (
         (is_unapproved and plan.hash not in situation.approved)
         or (one.action is Action.DELETE and bool(one.objection))
+        or bool(_consent(one, plan, situation))
         or bool(_destruction(one, plan, situation))
     )
 

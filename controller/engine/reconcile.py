@@ -33,10 +33,12 @@ from controller.engine.sources import Checkout
 from controller.git import CommitInfo
 from controller.model import (
     Applied,
+    Behind,
     Cause,
     CommitId,
     ConvergeError,
     Desired,
+    Digest,
     GroupRef,
     Health,
     ObjectKey,
@@ -53,7 +55,7 @@ from controller.model import (
     headline_health,
 )
 from controller.render import Rendered
-from controller.targets import Target, release
+from controller.targets import Target, is_shared, redigested, release
 
 
 async def _nobody() -> tuple[Wait, ...]:
@@ -97,6 +99,8 @@ class Means:
     superseded: asyncio.Event
     seen: Callable[[Observation], None] = lambda _observation: None  # what a target gave out, for others to take in
     order: Callable[[], Awaitable[tuple[Wait, ...]]] = _nobody  # who goes first and is not ready
+    unmet: Callable[[Behind], tuple[str, ...]] = lambda _behind: ()  # whom the application's own workflow puts first
+    since: Callable[[Digest], datetime] | None = None  # when a plan became what it is; None: now
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,8 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
         released = release(rendered.desired, inputs.entry.application.sync.ignore, now=means.now)
         rendered = replace(rendered, desired=released)
         facts = replace(facts, desired=rendered.desired)
-        means.claims.claim(rendered.desired)
+        rendered = replace(rendered, desired=await _claimed(rendered.desired, means))
+        facts = replace(facts, desired=rendered.desired)
     except ConvergeError as error:
         return await _with_observation(inputs, means, facts, error)
     try:
@@ -141,6 +146,17 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
         return _failed(inputs, facts, error)
     failure = facts.applied.failure if facts.applied else None
     return Run(report_of(inputs, facts), failure, corrections(facts))
+
+
+async def _claimed(desired: Desired, means: Means) -> Desired:
+    """Take what a placement asks for, but what it shares with another that has it already. Raises Stalled."""
+    shared = frozenset(one.key for one in desired.manifests if is_shared(one))
+    if not shared:
+        means.claims.claim(desired)
+        return desired
+    observation = await means.target.observe(desired.placement, desired)
+    left = means.claims.claim(desired, shared=shared, live=frozenset(one.key for one in observation.objects))
+    return redigested(desired, tuple(one for one in desired.manifests if one.key not in left)) if left else desired
 
 
 def _await_inputs(inputs: Inputs) -> None:
@@ -162,14 +178,17 @@ async def _with_observation(inputs: Inputs, means: Means, facts: Facts, error: C
 async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired, observation: Observation) -> Facts:
     if is_settled(desired, observation):
         return facts
-    unmet = unmet_dependencies(inputs.entry.application.depends_on, means.groups)
+    unmet = (
+        *unmet_dependencies(inputs.entry.application.depends_on, means.groups),
+        *means.unmet(desired.behind),
+    )
     if unmet and observation.applied_digest != desired.digest:
         raise Waiting(f"waits for {', '.join(unmet)}")
     desired = await with_neighbours(desired, observation, means.claims)
     plan = await means.target.plan(desired, inputs.entry.application)
     order = await means.order() if plan.pending else ()
     judged = await means.judge(observation.applied)
-    verdict = permit(plan, _situation(inputs, means, order, judged))
+    verdict = permit(plan, _situation(inputs, means, plan, order, judged))
     facts = replace(
         facts,
         announced=plan,
@@ -201,7 +220,7 @@ def _ties_loose_ends(inputs: Inputs, means: Means, observation: Observation) -> 
     return observation.has_loose_ends and not inputs.entry.is_suspended and not means.closed_window
 
 
-def _situation(inputs: Inputs, means: Means, order: tuple[Wait, ...], judged: Judged) -> Situation:
+def _situation(inputs: Inputs, means: Means, plan: Plan, order: tuple[Wait, ...], judged: Judged) -> Situation:
     application = inputs.entry.application
     return Situation(
         application=replace(application, suspend=inputs.entry.is_suspended),
@@ -210,6 +229,8 @@ def _situation(inputs: Inputs, means: Means, order: tuple[Wait, ...], judged: Ju
         closed_window=means.closed_window,
         fights=means.damped,
         order=order,
+        now=means.now,
+        since=means.since(plan.hash) if means.since else means.now,
     )
 
 
@@ -288,6 +309,7 @@ def report_of(inputs: Inputs, facts: Facts, *, sync: SyncStatus | None = None, r
         objects=objects,
         origin=inputs.entry.application.origin,
         waits=facts.waits,
+        inputs=facts.desired.inputs if facts.desired else None,
     )
 
 

@@ -155,9 +155,20 @@ class Renderer:
         if footprint is None:
             return self.is_current(placement, entry, application, platform)
         try:
-            return footprint.holds(_shape_digest(placement, entry), _trees(application, platform))
+            shape, trees = _shape_digest(placement, entry), _trees(application, platform)
+            asked = entry.surroundings.digest_for(placement.group) if footprint.shape != shape else None
+            return footprint.holds(_with_surroundings(shape, asked), trees)
         except ConvergeError:
             return False
+
+    def current(
+        self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout
+    ) -> Rendered | None:
+        """Give what is kept where it is what a render would give; None where it is not, or is a failure."""
+        if not self.is_current(placement, entry, application, platform):
+            return None
+        result = self._kept[placement].result
+        return result if isinstance(result, Rendered) else None
 
     def forget(self, placement: PlacementRef) -> None:
         self._kept.pop(placement, None)
@@ -171,6 +182,9 @@ class Renderer:
         if kept.revision == revision:
             return True
         if isinstance(kept.result, Stalled):
+            return False
+        asked = kept.result.surroundings
+        if asked is not None and asked != entry.surroundings.digest_for(placement.group):
             return False
         trees = _trees(application, platform)
         cover = kept.cover
@@ -232,7 +246,8 @@ class Renderer:
         if isinstance(result, Rendered):
             cover = _cover(placement, result, entry, application, platform)
             if self._footprints is not None:
-                self._footprints.put(str(placement), Footprint(_shape_digest(placement, entry), result.reads, cover))
+                shape = _with_surroundings(_shape_digest(placement, entry), result.surroundings)
+                self._footprints.put(str(placement), Footprint(shape, result.reads, cover))
         revision = Revision(application.commit, platform.commit)
         kept = self._kept[placement] = _Kept(_shape(placement, entry), revision, result, cover, wires, seconds)
         return kept
@@ -266,6 +281,8 @@ def request_for(placement: PlacementRef, entry: Entry, application: Checkout, pl
         namespace=entry.application.namespace,
         parameters=entry.application.parameters,
         chart=entry.application.chart,
+        targets=entry.application.targets,
+        surroundings=entry.surroundings,
     )
 
 
@@ -275,6 +292,7 @@ def _shape(placement: PlacementRef, entry: Entry) -> tuple[object, ...]:
         placement,
         type(entry.target),
         application.inputs,
+        application.targets,
         application.repository,
         application.path,
         application.namespace,
@@ -293,6 +311,7 @@ def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
                 str(placement),
                 type(entry.target).__name__,
                 [[str(one), one.kind, one.name, format_path(one.path)] for one in application.inputs],
+                [*application.targets],
                 application.repository,
                 application.path,
                 application.namespace,
@@ -301,6 +320,11 @@ def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
             ]
         )
     )
+
+
+def _with_surroundings(shape: Digest, surroundings: Digest | None) -> Digest:
+    """Add what was asked of the surroundings; a render that asked nothing does not move with them."""
+    return shape if surroundings is None else digest_of(canonical([shape, surroundings]))
 
 
 def _cover(

@@ -34,6 +34,7 @@ from controller.model.ids import (
 )
 from controller.model.judging import CONDITIONS, NO_RULES, HealthRules, Judgement
 from controller.model.manifest import Desired, Manifest, Neighbours, Origin, Release
+from controller.model.manifest import FIRST, Behind, Desired, Manifest, Neighbours, Origin, Release
 from controller.model.plan import Action, Applied, ObjectPlan, Outcome, Permitted, Plan, Result
 from controller.model.platform import (
     Adopt,
@@ -86,6 +87,7 @@ __all__ = [
     "ABSENT",
     "CONDITIONS",
     "NO_RULES",
+    "FIRST",
     "PLATFORM",
     "Action",
     "Adopt",
@@ -95,6 +97,7 @@ __all__ = [
     "Applied",
     "Approvals",
     "Backend",
+    "Behind",
     "Capabilities",
     "Cause",
     "ChartOptions",

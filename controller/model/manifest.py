@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Final
 
-from controller.model.ids import CommitId, Digest, ObjectKey, PlacementRef, RepositoryName, Revision
+from controller.model.ids import (
+    CommitId,
+    Digest,
+    GroupRef,
+    ObjectKey,
+    PlacementRef,
+    RepositoryName,
+    Revision,
+    TargetName,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,22 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """What an application's own workflow says must be Synced and Healthy before a placement of it is written."""
+
+    targets: tuple[TargetName, ...] = ()  # the same application there, at this revision
+    groups: tuple[GroupRef, ...] = ()  # other applications, as `dependsOn` names them
+
+    def joined(self, other: Behind) -> Behind:
+        return Behind(
+            tuple(dict.fromkeys((*self.targets, *other.targets))), tuple(dict.fromkeys((*self.groups, *other.groups)))
+        )
+
+
+FIRST: Final = Behind()
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """What git says of one placement: everything that shall be there, in the order in which it was rendered."""
 
@@ -60,4 +86,6 @@ class Desired:
     digest: Digest  # over the manifests' keys and digests, in key order; the same desired state has the same digest
     inputs: Digest  # over everything the render read, and the renderer's version
     on_failure: tuple[Manifest, ...] = ()  # written only when a sync of it fails
+    behind: Behind = FIRST
+    spared: frozenset[ObjectKey] = frozenset()  # git names them as somebody else's: never written, never deleted
     neighbours: Neighbours | None = field(default=None, compare=False)  # None: no object moves

@@ -137,6 +137,7 @@ class PlacementReport:
     origin: Origin | None = field(default=None, compare=False)  # the application's entry in its environment file
     retired: bool = False  # gone from git and from its target
     waits: tuple[Wait, ...] = ()  # what its pending changes wait for
+    inputs: Digest | None = field(default=None, compare=False)  # of the desired state that the run ended with
 
 
 @dataclass(frozen=True, slots=True)

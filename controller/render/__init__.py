@@ -4,22 +4,35 @@ from controller.render.addressing import is_element, resolve, value_at
 from controller.render.kustomize import Order, build
 from controller.render.needs import ChartTemplate, Decryption, Need, Needed, Prepared, Result
 from controller.render.rendering import render
-from controller.render.request import RENDERER_VERSION, Read, Rendered, RenderRequest, Wire, overlay_paths
+from controller.render.request import (
+    NOWHERE,
+    RENDERER_VERSION,
+    Place,
+    Read,
+    Rendered,
+    RenderRequest,
+    Surroundings,
+    Wire,
+    overlay_paths,
+)
 from controller.render.trace import Setting, explain
 
 __all__ = [
+    "NOWHERE",
     "RENDERER_VERSION",
     "ChartTemplate",
     "Decryption",
     "Need",
     "Needed",
     "Order",
+    "Place",
     "Prepared",
     "Read",
     "RenderRequest",
     "Rendered",
     "Result",
     "Setting",
+    "Surroundings",
     "Wire",
     "build",
     "explain",

@@ -1,43 +1,68 @@
 """OAM Applications among a placement's objects: each becomes the objects that it stands for.
 
-It happens last, so that overlays patch the Application itself. What an Application says about places, approvals and
-ownership is said by the environment here; an Application that says it too is refused by name, never half obeyed.
+It happens last, so that overlays patch the Application itself. What it says about places, order, approvals and
+ownership becomes what the rest of Converge knows: which objects are this target's, waves, waits, and annotations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from controller.documents import canonical, decode
-from controller.model import Invalid, Position, Problem
-from controller.render.request import Draft
+from controller.model import FIRST, Behind, Position, Problem
+from controller.render.request import Draft, RenderRequest
 from controller.render.tracking import TrackedTree
 
-Place: TypeAlias = Callable[[Draft, tuple[str | int, ...]], Position]
-WAVE = "converge/wave"
+if TYPE_CHECKING:
+    from controller.render.oam import Handling, Reference
+    from controller.render.oam.placing import Placed, PlacedObject
+    from controller.render.oam.reporting import Report
+
+Locate: TypeAlias = Callable[[Draft, tuple[str | int, ...]], Position]
+
+WAVE: Final = "converge/wave"
+CONSENT: Final = "converge/approve"
+IGNORE: Final = "converge/ignore"
+ADOPT: Final = "converge/adopt"
+PRUNE: Final = "converge/prune"
+REPLACE: Final = "converge/replace"
+SHARE: Final = "converge/share"
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Drafts with every Application's objects in its place. `asked`: the request's surroundings made a difference."""
+
+    drafts: list[Draft]
+    warnings: tuple[Problem, ...] = ()
+    behind: Behind = FIRST
+    asked: bool = False
 
 
 def is_application(draft: Draft) -> bool:
     return draft.value.get("kind") == "Application" and draft.value.get("apiVersion") == "core.oam.dev/v1beta1"
 
 
-def expand(
-    drafts: Iterable[Draft], *, namespace: str, platform: TrackedTree, place: Place
-) -> tuple[list[Draft], tuple[Problem, ...]]:
-    """Put an Application's objects in its place. Gives the drafts, and warnings. Raises Invalid."""
+def expand(drafts: Iterable[Draft], request: RenderRequest, *, platform: TrackedTree, locate: Locate) -> Expanded:
+    """Put an Application's objects in its place. Raises Invalid with all that is wrong with one."""
+    drafts = list(drafts)
+    if not any(map(is_application, drafts)):
+        return Expanded(drafts)
+    types = _types(platform)
     expanded: list[Draft] = []
     warnings: list[Problem] = []
-    types: Mapping[str, Any] | None = None
+    behind, asked = FIRST, False
     for draft in drafts:
         if not is_application(draft):
             expanded.append(draft)
             continue
-        types = _types(platform) if types is None else types
-        objects, found = _objects(draft, namespace, types, place)
-        expanded += objects
-        warnings += found
-    return expanded, tuple(warnings)
+        placed, told = _placed(draft, request, types, locate)
+        expanded += [_draft(one, draft) for one in placed.objects]
+        warnings += told
+        behind, asked = behind.joined(placed.behind), asked or placed.asked
+    return Expanded(expanded, tuple(warnings), behind, asked)
 
 
 def _types(platform: TrackedTree) -> Mapping[str, Any]:
@@ -46,64 +71,80 @@ def _types(platform: TrackedTree) -> Mapping[str, Any]:
     return definitions_of(read_types(platform))
 
 
-def _objects(
-    draft: Draft, namespace: str, types: Mapping[str, Any], place: Place
-) -> tuple[list[Draft], tuple[Problem, ...]]:
+def _placed(
+    draft: Draft, request: RenderRequest, types: Mapping[str, Any], locate: Locate
+) -> tuple[Placed, tuple[Problem, ...]]:
     from controller.render.oam import render_application  # noqa: PLC0415  only Applications need it
+    from controller.render.oam.placing import place  # noqa: PLC0415
+    from controller.render.oam.reporting import Report  # noqa: PLC0415
 
+    report = Report(lambda field: locate(draft, tuple(one for one in field if isinstance(one, str | int))))
     rendered = render_application(
-        draft.value, namespace=namespace, types=types, locate=lambda field: place(draft, _plain(field))
+        draft.value, by_steps=True, namespace=request.namespace, types=types, locate=report.locate
     )
-    problems = tuple(_refusals(rendered, place(draft, ("spec",))))
-    if problems:
-        raise Invalid(problems)
-    objects: dict[tuple[str, ...], Draft] = {}  # of two with one identity the later holds, as KubeVela applies them
-    for one in (one for part in rendered.deployments for one in part.objects):
-        body = _in_wave(one.body, one.wave)
-        metadata = body.get("metadata", {})
-        identity = (body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata.get("name", ""))
-        objects[identity] = Draft(value=body, origin=draft.origin)
-    return list(objects.values()), rendered.warnings
+    placed = place(rendered, request.placement, request.targets, request.surroundings, report)
+    for one in placed.deployments:
+        for reference in one.references:
+            _check_reference(reference, request, report)
+    for each in placed.objects:
+        _check_handling(each, report)
+    report.settle()
+    return placed, (*rendered.warnings, *report.warnings)
 
 
-def _plain(field: Iterable[Any]) -> tuple[str | int, ...]:
-    return tuple(step for step in field if isinstance(step, str | int))
+def _check_reference(reference: Reference, request: RenderRequest, report: Report) -> None:
+    """Tell of a component that nobody of the application's targets makes."""
+    from controller.render.oam import TerraformReference  # noqa: PLC0415
+
+    where = reference.at
+    if not isinstance(reference, TerraformReference):
+        what = f"the component {reference.component} is made by another renderer"
+        report.wrong(where, what, "Give it an application entry with a path of its own.")
+        return
+    places = request.surroundings.places.get(request.placement.environment, {})
+    if not any(name in places and not places[name].is_cluster for name in request.targets):
+        what = f"the component {reference.component} is a Terraform module, and the application has no terraform target"
+        report.wrong(where, what, "Add one to the environment's targets, and to the application's entry.")
 
 
-def _in_wave(body: Any, wave: int) -> dict[str, Any]:
-    copied: Any = decode(canonical(body))
-    if wave:
-        copied.setdefault("metadata", {}).setdefault("annotations", {})[WAVE] = str(wave)
-    return dict(copied)
+def _check_handling(one: PlacedObject, report: Report) -> None:
+    handling = one.rendered.handling
+    if handling.frozen:
+        what = f"apply-once with `affect: onUpdate` keeps git's own changes from {', '.join(handling.frozen)}"
+        report.wrong(("spec", "policies"), what, "Use `always`, which leaves the field to others for good.")
 
 
-def _refusals(rendered: Any, where: Position) -> Iterator[Problem]:
-    from controller.render.oam import ApplyComponents, Deploy  # noqa: PLC0415
-    from controller.render.oam.policies import Handling  # noqa: PLC0415
+def _draft(one: PlacedObject, application: Draft) -> Draft:
+    body: Any = decode(canonical(one.rendered.body))
+    handling = one.rendered.handling
+    notes = dict(_annotations(one, handling))
+    if notes:
+        metadata = body.setdefault("metadata", {})
+        metadata["annotations"] = {**notes, **(metadata.get("annotations") or {})}  # what the object says itself holds
+    return Draft(value=dict(body), origin=application.origin, is_spared=handling.read_only)
 
-    for part in rendered.deployments:
-        if part.topology is not None:
-            yield Problem(
-                where,
-                f"the topology policy {part.topology.name} places components, and targets stand in the environment",
-                "policies",
-                "Take it out, and name the application's targets in its environment.",
-            )
-        for reference in part.references:
-            yield Problem(where, f"{reference} is made by another renderer", "components", "Give it a path of its own.")
-        for one in part.objects:
-            if one.handling != Handling():
-                yield Problem(
-                    where,
-                    f"a policy changes how {one.body['kind']} of component {one.component} is owned or kept",
-                    "policies",
-                    "Take it out: the environment's `sync` says how live state is kept.",
-                )
-    for step in rendered.steps:
-        if not isinstance(step, Deploy | ApplyComponents) or (isinstance(step, Deploy) and step.needs_approval):
-            yield Problem(
-                where,
-                f"the workflow step {step.name} waits or calls, and only deploy and apply-component are carried out",
-                "workflow",
-                "Use `sync.pending: approve` for an approval, and `dependsOn` for another application.",
-            )
+
+def _annotations(one: PlacedObject, handling: Handling) -> Iterator[tuple[str, str]]:
+    """Say in the words that any object may use what the Application says of this one."""
+    from controller.render.oam import Collect  # noqa: PLC0415
+
+    if one.wave:
+        yield WAVE, str(one.wave)
+    if one.consent is not None:
+        yield CONSENT, "true" if one.consent < 0 else f"{one.consent}s"
+    ignored = ["*"] if handling.apply_once else [*handling.ignored, *(f"{path} while held" for path in handling.held)]
+    if ignored:
+        yield IGNORE, "\n".join(dict.fromkeys(ignored))
+    if handling.take_over:
+        yield ADOPT, "takeOver"
+    if handling.shared:
+        yield SHARE, "true"
+    if handling.recreate:
+        yield REPLACE, "immutable"
+    match handling.collect:
+        case Collect.NEVER:
+            yield PRUNE, "false"
+        case Collect.ON_DELETE:
+            yield PRUNE, "withApplication"
+        case Collect.ON_UPDATE:
+            pass

@@ -27,12 +27,13 @@ def render(request: RenderRequest) -> Rendered:
     overlays = tuple(path for path in request.overlays if holds_kustomization(platform, path))
     drafts, warnings, idle = _drafts(request, application, platform, overlays, parameters)
     trees = {application.repository: application, platform.repository: platform}
-    drafts, told = expand(
+    expanded = expand(
         drafts,
-        namespace=request.namespace,
+        request,
         platform=platform,
-        place=lambda draft, field: _locate(trees[draft.origin.repository], draft, field),
+        locate=lambda draft, field: _locate(trees[draft.origin.repository], draft, field),
     )
+    drafts = expanded.drafts
     if request.wires:
         from controller.render.wiring import connect  # noqa: PLC0415  only what takes outputs in needs it
 
@@ -44,14 +45,20 @@ def render(request: RenderRequest) -> Rendered:
         locate=lambda draft, field: _locate(trees[draft.origin.repository], draft, field),
     )
     reads = tuple(sorted({*application.reads(), *platform.reads()}))
+    surroundings = request.surroundings.digest_for(request.placement.group) if expanded.asked else None
+    pairs = list(zip(drafts, finished.manifests, strict=True))
+    manifests = tuple(one for draft, one in pairs if not draft.is_spared)
     desired = Desired(
         request.placement,
         request.revision,
-        finished.manifests,
-        _digest_of_manifests(finished.manifests),
-        digest_of(canonical(_inputs(request, overlays, reads))),
+        manifests,
+        _digest_of_manifests(manifests),
+        digest_of(canonical(_inputs(request, overlays, reads, surroundings))),
+        behind=expanded.behind,
+        spared=frozenset(one.key for draft, one in pairs if draft.is_spared),
     )
-    return Rendered(desired=desired, reads=reads, warnings=(*warnings, *told, *finished.warnings), idle=idle)
+    told = (*warnings, *expanded.warnings, *finished.warnings)
+    return Rendered(desired=desired, reads=reads, warnings=told, idle=idle, surroundings=surroundings)
 
 
 def _drafts(
@@ -112,9 +119,12 @@ def _digest_of_manifests(manifests: Iterable[Manifest]) -> Digest:
     )
 
 
-def _inputs(request: RenderRequest, overlays: tuple[str, ...], reads: tuple[Read, ...]) -> dict[str, JsonValue]:
+def _inputs(
+    request: RenderRequest, overlays: tuple[str, ...], reads: tuple[Read, ...], surroundings: Digest | None
+) -> dict[str, JsonValue]:
     """Everything that goes in, and no commit: a commit that touches none of it changes no input."""
-    return {
+    asked: dict[str, JsonValue] = {"surroundings": surroundings} if surroundings else {}
+    return asked | {
         "renderer": RENDERER_VERSION,
         "path": request.path,
         "overlays": list(overlays),

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from controller.documents import canonical, digest_of
 from controller.model import (
+    ApplicationName,
     Capabilities,
     ChartOptions,
     Desired,
+    Digest,
+    EnvironmentName,
+    GroupRef,
     Input,
     JsonValue,
     Origin,
@@ -18,6 +23,7 @@ from controller.model import (
     RepositoryName,
     Revision,
     Secret,
+    TargetName,
     Tree,
     Unknown,
 )
@@ -34,6 +40,34 @@ class Wire:
 
     input: Input
     value: JsonValue | Secret | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A target as an application may choose it."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    is_cluster: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the platform has beside one placement: what an OAM Application's topology and waits may name."""
+
+    places: Mapping[EnvironmentName, Mapping[TargetName, Place]] = field(default_factory=dict)
+    applications: Mapping[EnvironmentName, tuple[ApplicationName, ...]] = field(default_factory=dict)
+
+    def digest_for(self, group: GroupRef) -> Digest:
+        """Give what tells two of them apart, for one group."""
+        places: list[JsonValue] = [
+            [environment, name, one.is_cluster, {**one.labels}]
+            for environment, found in sorted(self.places.items())
+            for name, one in sorted(found.items())
+        ]
+        return digest_of(canonical([places, [*sorted(self.applications.get(group.environment, ()))]]))
+
+
+NOWHERE: Final = Surroundings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +91,8 @@ class RenderRequest:
     chart: ChartOptions = field(default_factory=ChartOptions)
     capabilities: Capabilities = field(default_factory=Capabilities)  # of the target; only charts ask for them
     prepared: Prepared = field(default_factory=dict)  # results of what earlier tries raised Needed for
+    targets: tuple[TargetName, ...] = ()  # all that the application's entry names
+    surroundings: Surroundings = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,13 +109,14 @@ class Rendered:
     """What came of a render. When none of `reads` moved, rendering again gives the same.
 
     `idle` are those warnings that an entry changes nothing here: in an overlay that several placements share it may
-    well change something elsewhere.
+    well change something elsewhere. `surroundings` are those of the request where any of them was asked for.
     """
 
     desired: Desired
     reads: tuple[Read, ...]
     warnings: tuple[Problem, ...] = ()
     idle: frozenset[Problem] = frozenset()
+    surroundings: Digest | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +127,7 @@ class Draft:
     origin: Origin
     index: int = -1  # of its document in the file; -1: it has no document of its own, such as a generated ConfigMap
     item: int = -1  # its place in the `items` of a List
+    is_spared: bool = False  # somebody else's: never written, never deleted
 
 
 def overlay_paths(placement: PlacementRef) -> tuple[str, ...]:

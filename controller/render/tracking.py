@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from controller.model import CommitId, EntryKind, RepositoryName, Stalled, Tree
 from controller.render.request import Read
 
@@ -9,10 +11,14 @@ from controller.render.request import Read
 class TrackedTree:
     """A Tree of one render. Directories that are only passed through leave no note: their files do."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, noted: Mapping[str, str] | None = None) -> None:
         self._tree = tree
-        self._noted: dict[str, str] = {}
+        self._noted: dict[str, str] = {**(noted or {})}
         self._kinds: dict[str, EntryKind] = {}
+
+    def continued(self, tree: Tree) -> TrackedTree:
+        """Go on with another tree in this one's place; what was read so far stays noted."""
+        return TrackedTree(tree, self._noted)
 
     @property
     def repository(self) -> RepositoryName:

@@ -1,6 +1,7 @@
 """Where things live: one package per kind of target, each behind the same four methods."""
 
+from controller.targets.asking import Consent, consent_of, is_shared
 from controller.targets.protocol import Target
-from controller.targets.releasing import next_end, release
+from controller.targets.releasing import next_end, redigested, release
 
-__all__ = ["Target", "next_end", "release"]
+__all__ = ["Consent", "Target", "consent_of", "is_shared", "next_end", "redigested", "release"]

@@ -20,6 +20,7 @@ import orjson
 from controller.config import matches_any, matches_kind
 from controller.documents import Dialect, canonical, digest_of, read
 from controller.model import Desired, Digest, Ignore, Manifest, ObjectKey, Release
+from controller.targets.asking import said_releases
 from controller.targets.hooks import Phase, phase_of
 
 # Who decides on the number of replicas of the object that its `scaleTargetRef` names.
@@ -88,6 +89,7 @@ def by_autoscaler(who: str) -> Release:
 def _marked(manifest: Manifest, rules: Iterable[Ignore], scaler: str) -> Manifest:
     releases = [by_autoscaler(scaler)] if scaler else []
     releases += [one for rule in rules if _speaks_of(rule, manifest.key) for one in _releases(rule)]
+    releases += said_releases(manifest)
     releases += _known(manifest)
     if not releases:
         return manifest
@@ -128,6 +130,13 @@ def known_releases() -> Mapping[str, list[dict[str, Any]]]:
         for kind in one["kinds"]:
             found.setdefault(kind, []).append(one)
     return found
+
+
+def redigested(desired: Desired, manifests: tuple[Manifest, ...]) -> Desired:
+    """Give a desired state with some of its manifests left out, under a digest of its own."""
+    keys = sorted([*map(str, (one.key for one in manifests))])
+    digest = digest_of(json.dumps([desired.digest, keys]).encode())
+    return replace(desired, manifests=manifests, digest=digest)
 
 
 def _digest(before: Digest, marked: Iterable[Manifest]) -> Digest:

@@ -1,9 +1,13 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.documents import canonical
 from controller.engine.gate import Situation, permit
 from controller.model import Action, Cause, Digest, ObjectPlan, OnDrift, OnPending, SyncPolicy, Wait, WaitKind
-from tests.engine.make import application, change, key, object_plan, plan
+from tests.engine.make import application, change, key, manifest, object_plan, plan
 
 CLOSED = Wait(kind=WaitKind.WINDOW, what="no sync outside of …")
 PENDING = object_plan(Action.CHANGE, change(Cause.PENDING))
@@ -98,3 +102,29 @@ def test_the_gate_never_adds_an_action(
         assert after.action in (before.action, Action.NOTHING)
         if suspend or window:
             assert after.action is Action.NOTHING
+
+
+def asking(said: str) -> ObjectPlan:
+    body = canonical({"metadata": {"annotations": {"converge/approve": said}}})
+    return replace(PENDING, manifest=replace(manifest(), body=body))
+
+
+def test_an_object_that_asks_for_a_yes_waits_for_it_while_its_neighbours_pass() -> None:
+    neighbour = object_plan(Action.CHANGE, change(Cause.PENDING), name="api")
+    verdict = permit(plan(asking("true"), neighbour), situation())
+    assert [one.action for one in verdict.permitted.objects] == [Action.NOTHING, Action.CHANGE]
+    assert verdict.awaits_approval
+    assert permit(plan(asking("true")), situation(approved=frozenset({Digest("sha256:p")}))).reasons == ()
+
+
+def test_the_drift_of_such_an_object_waits_for_nobody() -> None:
+    asks = replace(asking("true"), changes=DRIFT.changes)
+    assert permit(plan(asks), situation()).permitted.objects == (asks,)
+
+
+def test_a_yes_with_a_time_comes_by_itself_when_that_is_over() -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    waiting = permit(plan(asking("30m")), situation(since=since, now=since + timedelta(minutes=29)))
+    assert waiting.awaits_approval
+    assert [one.until for one in waiting.waits] == [since + timedelta(minutes=30)]
+    assert permit(plan(asking("30m")), situation(since=since, now=since + timedelta(minutes=30))).reasons == ()

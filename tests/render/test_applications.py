@@ -90,22 +90,3 @@ patches:
 def test_an_unknown_trait_says_where_it_stands_and_the_nearest_name() -> None:
     with pytest.raises(Invalid, match=r'deploy/app\.yaml:11: .*"scalr".*"scaler"'):
         rendered(APPLICATION.replace(b"type: scaler", b"type: scalr"))
-
-
-TOPOLOGY = b"""  policies:
-  - {name: north, type: topology, properties: {clusters: [north]}}
-"""
-TAKE_OVER = b"""  policies:
-  - {name: own, type: take-over, properties: {rules: [{selector: {componentNames: [front]}}]}}
-"""
-SUSPEND = b"""  workflow:
-    steps:
-    - {name: ask, type: suspend}
-    - {name: go, type: deploy}
-"""
-
-
-@pytest.mark.parametrize(("more", "word"), [(TOPOLOGY, "topology"), (TAKE_OVER, "policy"), (SUSPEND, "workflow")])
-def test_what_the_environment_says_here_is_refused_by_name(more: bytes, word: str) -> None:
-    with pytest.raises(Invalid, match=word):
-        rendered(APPLICATION + more)

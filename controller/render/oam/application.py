@@ -85,6 +85,7 @@ class Application:
     policies: tuple[Policy, ...]
     steps: tuple[WrittenStep, ...] | None  # None: no workflow is written
     is_parallel: bool = False  # steps follow each other unless `mode.steps` is DAG
+    are_groups_parallel: bool = True  # those of a group do not, unless `mode.subSteps` is StepByStep
 
 
 def read_application(body: Any, report: Report) -> Application:
@@ -97,6 +98,7 @@ def read_application(body: Any, report: Report) -> Application:
     workflow = reader.mapping(spec.get("workflow"), ("spec", "workflow"))
     if "ref" in workflow:
         report.wrong(("spec", "workflow", "ref"), "refers to an object in a cluster", "Write the steps here.")
+    mode = reader.mapping(workflow.get("mode"), ("spec", "workflow", "mode"))
     application = Application(
         name=reader.text(metadata, "name", ("metadata",)),
         namespace=reader.text(metadata, "namespace", ("metadata",), required=False),
@@ -107,7 +109,8 @@ def read_application(body: Any, report: Report) -> Application:
         steps=tuple(reader.step(*one) for one in reader.items(workflow, "steps", ("spec", "workflow")))
         if "steps" in workflow
         else None,
-        is_parallel=reader.mapping(workflow.get("mode"), ("spec", "workflow", "mode")).get("steps") == "DAG",
+        is_parallel=mode.get("steps") == "DAG",
+        are_groups_parallel=mode.get("subSteps") != "StepByStep",
     )
     _check_names(application, report)
     report.settle()

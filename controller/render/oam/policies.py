@@ -7,7 +7,7 @@ apply-once ignores fields (or everything) after the first apply, garbage-collect
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -20,6 +20,7 @@ from controller.render.oam.schema import TEXT_TABLE, TEXTS, WHOLE, AnyMapping, I
 
 TOPOLOGY: Final = "topology"
 OVERRIDES: Final = "override"
+LOCAL: Final = "local"  # KubeVela's name for its own cluster: here, wherever the application goes
 
 _SELECTOR: Final = fields(
     {
@@ -92,7 +93,9 @@ class Handling:
     read_only: bool = False  # never write it
     shared: bool = False  # others own it too: never delete it while they do
     apply_once: bool = False  # after the first apply nothing of it is drift
-    ignored: tuple[str, ...] = ()  # fields, as dotted paths, that are not drift after the first apply; `*` for all
+    ignored: tuple[str, ...] = ()  # fields, as dotted paths, that are others' after the first apply; `*` for all
+    held: tuple[str, ...] = ()  # fields that are others' while they hold them; git's own changes are still applied
+    frozen: tuple[str, ...] = ()  # fields whose drift is taken back, and which git's own changes do not reach
     collect: Collect = Collect.ON_UPDATE
     recreate: bool = False  # an update deletes and makes it again
 
@@ -106,6 +109,7 @@ class Topology:
     labels: Mapping[str, str] = field(default_factory=dict)
     namespace: str = ""  # where its objects go instead, "" where they are
     allow_empty: bool = False  # no such target is no error
+    path: FieldPath = field(default=(), compare=False)  # of the policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,16 +147,17 @@ def _unknown(policy: Policy, report: Report) -> None:
         report.wrong(path, f'there is no policy "{policy.type}"', suggestion(policy.type, PARAMETERS))
 
 
-def topology_of(name: str, spec: Mapping[str, Any]) -> Topology:
+def topology_of(name: str, spec: Mapping[str, Any], path: FieldPath) -> Topology:
     labels = spec.get("clusterLabelSelector", spec.get("clusterSelector", {}))
     clusters = tuple(dict.fromkeys(spec.get("clusters", ())))
     is_local = not clusters and not labels
     return Topology(
         name=name,
-        clusters=("local",) if is_local else clusters,
+        clusters=(LOCAL,) if is_local else clusters,
         labels={} if clusters else labels,
         namespace=spec["namespace"],
         allow_empty=spec["allowEmpty"],
+        path=path,
     )
 
 
@@ -172,8 +177,13 @@ def handling_of(subject: Subject, policies: Sequence[tuple[str, Mapping[str, Any
             case "resource-update":
                 handling = replace(handling, recreate=handling.recreate or bool(rules))
             case "apply-once" if spec["enable"]:
-                paths = tuple(_ignored(rules))
-                handling = replace(handling, apply_once=not spec["rules"], ignored=(*handling.ignored, *paths))
+                handling = replace(
+                    handling,
+                    apply_once=handling.apply_once or not spec["rules"],
+                    ignored=(*handling.ignored, *_affected(rules, "", "always")),
+                    held=(*handling.held, *_affected(rules, "onStateKeep")),
+                    frozen=(*handling.frozen, *_affected(rules, "onUpdate")),
+                )
             case "garbage-collect":
                 if spec["keepLegacyResource"]:
                     handling = replace(handling, collect=Collect.NEVER)
@@ -183,9 +193,10 @@ def handling_of(subject: Subject, policies: Sequence[tuple[str, Mapping[str, Any
     return handling
 
 
-def _ignored(rules: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for rule in rules:
-        yield from rule.get("strategy", {"path": ["*"]})["path"]
+def _affected(rules: Sequence[Mapping[str, Any]], *affects: str) -> list[str]:
+    """Give the paths of the rules that take effect then; a rule without a strategy is about everything, always."""
+    strategies = [rule.get("strategy", {"path": ["*"], "affect": ""}) for rule in rules]
+    return [path for one in strategies if one["affect"] in affects for path in one["path"]]
 
 
 def matches(selector: Mapping[str, Any], subject: Subject) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from controller.model import FieldPath
 from controller.render.oam.application import Component
 from controller.render.oam.reporting import Report
 from controller.render.oam.schema import TEXT, TEXTS, AnyMapping, Anything, Fields, Items, OneOf, Text, fields
@@ -24,6 +25,7 @@ class HelmReference:
     namespace: str  # "" for the component's own
     values: Mapping[str, Any] = field(default_factory=dict)
     values_files: tuple[str, ...] = ()
+    at: FieldPath = field(default=(), compare=False)  # of the component in its Application
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class KustomizeReference:
     path: str
     namespace: str
     patches: tuple[Any, ...] = ()
+    at: FieldPath = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class TerraformReference:
     variables: Mapping[str, Any]
     output_secret: str = ""  # name of the Secret that takes the outputs, "" for none
     output_namespace: str = ""
+    at: FieldPath = field(default=(), compare=False)
 
 
 Reference = HelmReference | KustomizeReference | TerraformReference
@@ -102,6 +106,7 @@ def reference_of(component: Component, report: Report) -> Reference:
         case "helm":
             return HelmReference(
                 component=component.name,
+                at=component.path,
                 source=spec["repoType"],
                 url=spec["url"] or "",
                 chart=spec["chart"] or "",
@@ -115,6 +120,7 @@ def reference_of(component: Component, report: Report) -> Reference:
             patches = (*spec["patches"], *spec["patchesStrategicMerge"], *spec["patchesJson6902"])
             return KustomizeReference(
                 component=component.name,
+                at=component.path,
                 url=spec["url"] or "",
                 branch=spec["git"]["branch"],
                 path=spec["path"] or "",
@@ -127,6 +133,7 @@ def reference_of(component: Component, report: Report) -> Reference:
             secret = spec.get("writeConnectionSecretToRef", {})
             return TerraformReference(
                 component=component.name,
+                at=component.path,
                 source=spec["source"],
                 path=spec["path"],
                 hcl=spec["hcl"],

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from controller.model import FieldPath, JsonValue, Position, Problem, Stalled
+from controller.model import ABSENT, FieldPath, JsonValue, Missing, Position, Problem, Stalled
 from controller.render.oam import components as component_types
 from controller.render.oam import traits as trait_types
 from controller.render.oam.application import Application, Component, Trait, read_application
@@ -18,12 +18,13 @@ from controller.render.oam.assembly import AUXILIARY, assemble_beside, assemble_
 from controller.render.oam.definition import Body, ComponentDefinition, Context
 from controller.render.oam.overriding import override
 from controller.render.oam.patching import apply_patch, copied
-from controller.render.oam.policies import Handling, Subject, Topology, check_policies, handling_of
+from controller.render.oam.policies import LOCAL, Handling, Subject, Topology, check_policies, handling_of
 from controller.render.oam.references import REFERENCE_TYPES, Reference, reference_of
 from controller.render.oam.reporting import Locate, Report, suggestion
 from controller.render.oam.schema import Kind
+from controller.render.oam.values import evaluate, put
 from controller.render.oam.waves import waves_of
-from controller.render.oam.workflow import Deploy, Group, Step, plan_steps
+from controller.render.oam.workflow import ApplyComponents, Deploy, Step, leaves, plan_steps
 
 Definitions = Mapping[str, ComponentDefinition]
 
@@ -74,6 +75,7 @@ def render_application(
     body: Any,
     *,
     topology: str | None = None,
+    by_steps: bool = False,
     namespace: str = "",
     values: Mapping[str, JsonValue] | None = None,
     types: Mapping[str, ComponentDefinition] | None = None,
@@ -81,9 +83,11 @@ def render_application(
 ) -> RenderedApplication:
     """Render an Application of core.oam.dev/v1beta1.
 
-    `topology` gives the deployments of that topology policy alone. `namespace` is for an Application that names none.
-    `values` are outputs of other components by name, for `inputs`. `types` are the platform's own component types; they
-    come before those built in. `locate` finds a field's place in the file.
+    `topology` gives the deployments of that topology policy alone. With `by_steps` single components are deployed where
+    their steps say, and nothing else is; without, everything is there once, as KubeVela's dry run shows it.
+    `namespace` is for an Application that names none. `values` are outputs of other components by name, for `inputs`.
+    `types` are the platform's own component types; they come before those built in. `locate` finds a field's place in
+    the file.
 
     Raises Invalid with every problem found: each names the type, trait, policy, step or parameter, the nearest name
     that there is, and what to use instead.
@@ -97,8 +101,8 @@ def render_application(
     definitions = {**component_types.COMPONENTS, **(types or {})}
     _check_types(application.components, definitions, report)
     report.settle()
-    renderer = _Renderer(application, policies, values or {}, definitions, report)
-    deployments = tuple(renderer.deployments(steps, topology))
+    renderer = _Renderer(application, policies, values or {}, definitions, report, by_steps=by_steps)
+    deployments = tuple(renderer.stepped(steps) if by_steps else renderer.deployments(steps, topology))
     report.settle()
     return RenderedApplication(
         name=application.name,
@@ -140,7 +144,10 @@ class _Renderer:
         values: Mapping[str, JsonValue],
         definitions: Definitions,
         report: Report,
+        *,
+        by_steps: bool,
     ) -> None:
+        self._by_steps = by_steps
         self._application = application
         self._policies = policies
         self._rules = [(one.type, policies[one.name]) for one in application.policies]
@@ -151,7 +158,7 @@ class _Renderer:
     def deployments(self, steps: Sequence[Step], only: str | None) -> Iterator[Deployment]:
         """Render what the steps deploy; what no step deploys is deployed at home."""
         waves = waves_of(self._application.components, steps)
-        found = list(_deploying(steps))
+        found = [one for one in leaves(steps) if isinstance(one, Deploy)]
         for step in found:
             components = self._overridden(step.overrides)
             for topology in step.topologies or (None,):
@@ -166,6 +173,21 @@ class _Renderer:
                 f'no step deploys to a topology "{only}"',
                 suggestion(only, names) if names else "It has no topology.",
             )
+
+    def stepped(self, steps: Sequence[Step]) -> Iterator[Deployment]:
+        """Render what each step deploys, in their order; everything, where there is no step."""
+        waves = waves_of(self._application.components, steps)
+        found = [one for one in leaves(steps) if isinstance(one, Deploy | ApplyComponents)]
+        for step in found:
+            if isinstance(step, Deploy):
+                components = self._overridden(step.overrides)
+                for topology in step.topologies or (None,):
+                    yield self._deployment(step.name, topology, components, waves)
+            else:
+                picked = [one for one in self._application.components if one.name in step.components]
+                yield self._deployment(step.name, _place_of(step), picked, waves)
+        if not found:
+            yield self._deployment("", None, self._application.components, waves)
 
     def _overridden(self, names: Sequence[str]) -> tuple[Component, ...]:
         components = self._application.components
@@ -182,7 +204,7 @@ class _Renderer:
         objects: list[RenderedObject] = []
         references: list[Reference] = []
         for one in components:
-            wired = self._wired(one)
+            wired = self._wired(one, components)
             if one.type in REFERENCE_TYPES and one.type not in self._definitions:
                 references.append(reference_of(wired, self._report))
             else:
@@ -205,16 +227,56 @@ class _Renderer:
                 what = f"the {key[0]} {key[2]} is made twice, by {makers}, and only one of them can be"
                 self._report.warn(("spec", "components"), what, "Leave one out, or give the trait a name.")
 
-    def _wired(self, component: Component) -> Component:
+    def _wired(self, component: Component, among: Sequence[Component], above: tuple[str, ...] = ()) -> Component:
         """Put the values of other components where `inputs` say. One that is not there yet is told as a warning."""
         properties: Any = component.properties
         for number, one in enumerate(component.inputs):
-            if one.source in self._values and one.parameter_key:
-                properties = _set(properties, one.parameter_key, self._values[one.source])
-            elif one.source not in self._values:
-                path = (*component.path, "inputs", number)
+            path: FieldPath = (*component.path, "inputs", number)
+            value = self._values.get(one.source, ABSENT)
+            if isinstance(value, Missing) and self._by_steps:
+                value = self._value(one.source, among, (*above, component.name), path)
+            elif isinstance(value, Missing):
                 self._report.warn(path, f'the value "{one.source}" is not known yet, and is left out')
+            if not isinstance(value, Missing) and one.parameter_key:
+                properties = put(properties, one.parameter_key, value)
         return component if properties is component.properties else replace(component, properties=properties)
+
+    def _value(
+        self, name: str, among: Sequence[Component], above: tuple[str, ...], path: FieldPath
+    ) -> JsonValue | Missing:
+        """Give another component's output, from what that renders to. What is not to be had is told."""
+        found = [(one, output) for one in among for output in one.outputs if output.name == name]
+        if not found:
+            names = [output.name for one in among for output in one.outputs]
+            advice = suggestion(name, names) if names else "Declare it under `outputs` of the component it comes from."
+            self._report.wrong((*path, "from"), f'no component has an output "{name}"', advice)
+            return ABSENT
+        giver, output = found[0]
+        if giver.name in above:
+            self._report.wrong((*path, "from"), f"{giver.name} takes a value in from {above[-1]} itself", "Break it.")
+            return ABSENT
+        where = (*giver.path, "outputs", giver.outputs.index(output), "valueFrom")
+        if giver.type in REFERENCE_TYPES and giver.type not in self._definitions:
+            advice = "Wire a module's output with `inputs` of the application's entry in its environment."
+            self._report.wrong(where, f"what a {giver.type} component gives out is not known here", advice)
+            return ABSENT
+        objects = list(self._component(self._wired(giver, among, above), 0))
+        value = evaluate(
+            output.value_from,
+            {
+                "output": objects[0].body,
+                "outputs": {label: one.body for one in objects[1:] if (label := _output_of(one.body))},
+                "context": {
+                    "name": giver.name,
+                    "appName": self._application.name,
+                    "namespace": self._application.namespace or _HOME,
+                },
+            },
+        )
+        if isinstance(value, Missing):
+            what = f'"{output.value_from}" is nothing that the component renders to'
+            self._report.wrong(where, what, "Rendering reads git alone: name a field that it sets, such as a name.")
+        return value
 
     def _component(self, component: Component, wave: int) -> Iterator[RenderedObject]:
         definition = self._definitions[component.type]
@@ -273,12 +335,12 @@ class _Renderer:
         return RenderedObject(body=copied(body), component=component.name, trait=trait, wave=wave, handling=handling)
 
 
-def _deploying(steps: Sequence[Step]) -> Iterator[Deploy]:
-    for one in steps:
-        if isinstance(one, Deploy):
-            yield one
-        elif isinstance(one, Group):
-            yield from _deploying(one.steps)
+def _place_of(step: ApplyComponents) -> Topology | None:
+    """Give a step's cluster and namespace as a topology; None for the application's own."""
+    if not step.cluster and not step.namespace:
+        return None
+    clusters = (step.cluster,) if step.cluster else (LOCAL,)
+    return Topology(name=step.name, clusters=clusters, namespace=step.namespace, path=step.path)
 
 
 def _checked(kind: Kind, properties: Any, path: FieldPath, report: Report) -> dict[str, Any]:
@@ -294,22 +356,6 @@ def _moved(body: Body, namespace: str) -> Body:
     return {**body, "metadata": {**body["metadata"], "namespace": namespace}}
 
 
-def _set(properties: Any, key: str, value: JsonValue) -> Any:
-    """Set a dotted path, with positions in brackets: `env[0].value`."""
-    steps = [int(one) if one.isdigit() else one for one in key.replace("[", ".").replace("]", "").split(".") if one]
-    return _set_at(properties, steps, value)
-
-
-def _set_at(properties: Any, steps: Sequence[str | int], value: JsonValue) -> Any:
-    if not steps:
-        return value
-    first, *rest = steps
-    if isinstance(first, int):
-        listed = list(properties) if isinstance(properties, list) else []
-        while len(listed) <= first:
-            listed.append({})
-        listed[first] = _set_at(listed[first], rest, value)
-        return listed
-    body = dict(properties) if isinstance(properties, dict) else {}
-    body[first] = _set_at(body.get(first), rest, value)
-    return body
+def _output_of(body: Body) -> str:
+    """Give the name of the output that an object beside a workload is."""
+    return str((body["metadata"].get("labels") or {}).get("trait.oam.dev/resource", ""))

@@ -9,17 +9,19 @@ from controller.render.oam.workflow import ApplyComponents, Group, Step
 
 
 def waves_of(components: Sequence[Component], steps: Sequence[Step]) -> Mapping[str, int]:
-    """Give each component its wave, from 0: after all that it depends on, and after those of earlier steps.
+    """Give each component its wave, from 0: after those that it depends on, takes values from, or has steps behind.
 
     A circle of dependencies is cut where it closes, as there is no order that would please it.
     """
     by_name = {one.name: one for one in components}
+    givers = {output.name: one.name for one in components for output in one.outputs}
     stepped = _step_waves(steps)
     waves: dict[str, int] = {}
 
     def wave(name: str, above: frozenset[str]) -> int:
         if name not in waves:
-            depends = [one for one in by_name[name].depends_on if one in by_name and one not in above]
+            given = (givers.get(one.source, "") for one in by_name[name].inputs)
+            depends = [one for one in (*by_name[name].depends_on, *given) if one in by_name and one not in above]
             below = [wave(one, above | {name}) + 1 for one in depends]
             waves[name] = max([stepped.get(name, 0), *below])
         return waves[name]

@@ -2,7 +2,7 @@
 
 Without a workflow, each topology is a deployment with all overrides; overrides alone are one deployment at home;
 neither is the same with nothing changed. Written steps follow each other unless the mode says DAG, those of a group do
-not (kubevela pkg/workflow/step/generator.go).
+not, unless it says so (kubevela pkg/workflow/step/generator.go).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Step:
     outputs: tuple[Output, ...] = ()
     condition: str = ""  # `if`, as written: `always`, or an expression
     timeout_seconds: int | None = None
+    path: FieldPath = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,15 @@ class Group(Step):
     """Steps that start together."""
 
     steps: tuple[Step, ...] = ()
+
+
+def leaves(steps: Sequence[Step]) -> Iterator[Step]:
+    """Give the steps that do something, those of groups in their group's place."""
+    for one in steps:
+        if isinstance(one, Group):
+            yield from leaves(one.steps)
+        else:
+            yield one
 
 
 _COMMON: Final = ("deploy", "apply-component", "apply-application", "apply-remaining", "suspend", "depends-on-app",
@@ -133,7 +143,7 @@ _DURATION: Final = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
 def plan_steps(application: Application, policies: Mapping[str, Mapping[str, Any]], report: Report) -> tuple[Step, ...]:
     """Give the steps of an Application, written or not. `policies` are the checked properties by name."""
     topologies = {
-        one.name: topology_of(one.name, policies[one.name])
+        one.name: topology_of(one.name, policies[one.name], one.path)
         for one in application.policies
         if one.type == TOPOLOGY and one.name in policies
     }
@@ -183,6 +193,7 @@ class _Planner:
             "outputs": written.outputs,
             "condition": written.condition,
             "timeout_seconds": self._seconds(written.timeout, (*written.path, "timeout")),
+            "path": written.path,
         }
         match written.type:
             case "deploy":
@@ -196,7 +207,9 @@ class _Planner:
                 home = spec["namespace"] or self.application.namespace
                 return AwaitApplication(application=spec["name"], namespace=home, **shared)
             case "step-group":
-                return Group(steps=tuple(self.steps(written.steps, is_parallel=True)), **shared)
+                return Group(
+                    steps=tuple(self.steps(written.steps, is_parallel=self.application.are_groups_parallel)), **shared
+                )
             case _:
                 names = tuple(one.name for one in self.application.components if one.name not in self.applied)
                 return ApplyComponents(components=names, **shared)

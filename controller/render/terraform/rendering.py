@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from controller.config import read_application
@@ -27,6 +27,7 @@ from controller.model import (
     Stalled,
 )
 from controller.render.request import RENDERER_VERSION, Read, Rendered, RenderRequest
+from controller.render.terraform.components import Found, WithFiles, components_of
 from controller.render.terraform.reading import LOCK_FILE, Module, is_override, is_source, is_values, read_module
 from controller.render.tracking import TrackedTree
 
@@ -42,16 +43,20 @@ def render_workspace(request: RenderRequest) -> Rendered:
     Raises Invalid with every problem found, each with its file and line; Stalled where there is not one root module.
     """
     application, platform = TrackedTree(request.application), TrackedTree(request.platform)
-    root = _root(application, request.path)
+    probe = TrackedTree(request.application)
+    found = _root(application, probe, request)
+    root = found.folder
+    if found.files:
+        application = application.continued(WithFiles(request.application, found.files))
     modules = _modules(application, root)
     files = _files(application, root, modules)
     overlays, origins = _overlays(platform, root, request.overlays)
     problems = [*_problems(modules), *(one for module in modules for one in module.problems)]
     if problems:
         raise Invalid(problems)
-    body = canonical(_body(request, root, modules, {**files, **overlays}, origins))
+    body = canonical(_body(request, found, modules, {**files, **overlays}, origins))
     key = ObjectKey("terraform", KIND, "", request.placement.application)
-    place = Origin(application.repository, modules[0].files[0], 1, application.commit)
+    place = Origin(application.repository, found.written_in or modules[0].files[0], 1, application.commit)
     manifest = Manifest(key, "converge/v1", body, digest_of(body), place)
     reads = tuple(sorted({*application.reads(), *platform.reads()}))
     desired = Desired(
@@ -61,12 +66,15 @@ def render_workspace(request: RenderRequest) -> Rendered:
         digest_of(canonical([[key.group, key.kind, key.namespace, key.name, manifest.digest]])),
         digest_of(canonical(_inputs(request, reads))),
     )
-    return Rendered(desired=desired, reads=reads)
+    return Rendered(desired=desired, reads=tuple(sorted({*reads, *probe.reads()})))
 
 
-def _root(tree: TrackedTree, path: str) -> str:
-    """Find the one root module under a path: a component, the path itself, or one folder of it."""
+def _root(tree: TrackedTree, probe: TrackedTree, request: RenderRequest) -> Found:
+    """Find the one root module under a path: a component, the path itself, one folder of it, or an Application's."""
+    path = request.path
     if tree.kind(path) is not EntryKind.DIRECTORY:
+        if tree.kind(path) is EntryKind.FILE:
+            return _only(components_of(tree, probe, request), path)
         where = f"{tree.repository} at {tree.commit[:12]}"
         raise Stalled(f"{path or '.'}: there is no such folder in {where}. Correct `path` of the application.")
     components = read_application(tree, path)
@@ -77,16 +85,23 @@ def _root(tree: TrackedTree, path: str) -> str:
             if one.type is ComponentType.TERRAFORM or (one.type is None and _holds_sources(tree, one.path))
         ]
     elif _holds_sources(tree, path):
-        return path
+        return Found(path)
     else:
+        written = components_of(tree, probe, request)
+        if written:
+            return _only(written, path)
         below = (posixpath.join(path, name) for name in tree.names(path) if not name.startswith("."))
         folders = [one for one in below if tree.kind(one) is EntryKind.DIRECTORY and _holds_sources(tree, one)]
-    if len(folders) == 1:
-        return folders[0]
-    if not folders:
+    return _only([Found(one) for one in folders], path)
+
+
+def _only(found: Sequence[Found], path: str) -> Found:
+    if len(found) == 1:
+        return found[0]
+    if not found:
         raise Stalled(f"{path or '.'}: there is no Terraform module here (no *.tf), for a terraform target to run")
     raise Stalled(
-        f"{path or '.'}: {', '.join(folders)} are modules of their own, and a workspace has one. "
+        f"{path or '.'}: {', '.join(one.folder for one in found)} are modules of their own, and a workspace has one. "
         "Give each an application entry with its own `path`"
     )
 
@@ -174,13 +189,15 @@ def _added_name(number: int, name: str) -> str:
 
 def _body(
     request: RenderRequest,
-    root: str,
+    found: Found,
     modules: tuple[Module, ...],
     files: Mapping[str, bytes],
     origins: dict[str, JsonValue],
 ) -> dict[str, JsonValue]:
-    top = modules[0]
-    values: dict[str, JsonValue] = {name: one for name, one in request.parameters.items() if name in top.variables}
+    root, top = found.folder, modules[0]
+    values: dict[str, JsonValue] = {**found.variables} | {
+        name: one for name, one in request.parameters.items() if name in top.variables
+    }
     texts: dict[str, JsonValue] = {}
     binaries: dict[str, JsonValue] = {}
     for path, data in files.items():

@@ -16,6 +16,7 @@ import orjson
 
 from controller.model import (
     Action,
+    Adopt,
     Application,
     Cause,
     Manifest,
@@ -131,7 +132,7 @@ class Looker:
         return seen  # what does not fit beside the live fields may fit once they are ours: a port instead of another
 
     def _objection(self, manifest: Manifest, seen: Seen, context: Context) -> str:
-        return existing_objection(manifest.key, seen, context.application.sync.adopt, context.marks)
+        return existing_objection(manifest.key, seen, _adoption(manifest, context), context.marks)
 
     async def _with_known_autoscaler(self, manifest: Manifest, seen: Seen, context: Context) -> Manifest:
         """Go on leaving replicas to an autoscaler that was found on the cluster, while it is there."""
@@ -169,7 +170,7 @@ class Looker:
         managed = (live.get("metadata") or {}).get("managedFields") or ()
         answer = Answer(data, live, managed, taken, None if seen.is_ours else Migration((), ()))
         hide = hider(self._plan_key)
-        return judge(manifest, seen, answer, adopt=context.application.sync.adopt, marks=context.marks, hide=hide)
+        return judge(manifest, seen, answer, adopt=_adoption(manifest, context), marks=context.marks, hide=hide)
 
     async def _replacement(
         self, resource: Resource, manifest: Manifest, seen: Seen, context: Context, refused: Response
@@ -216,7 +217,7 @@ class Looker:
         live["metadata"].pop("managedFields", None)
         answer = Answer(data, live, (), taken, adopted_from)
         hide = hider(self._plan_key)
-        return judge(manifest, seen, answer, adopt=context.application.sync.adopt, marks=context.marks, hide=hide)
+        return judge(manifest, seen, answer, adopt=_adoption(manifest, context), marks=context.marks, hide=hide)
 
     def _forget_namespace(self, name: str, application: Application) -> None:
         """Unlearn a namespace that is not there; the next plan creates it where its application's entry says so."""
@@ -262,6 +263,13 @@ class Looker:
         self, resource: Resource, key: ObjectKey, data: bytes, account: str, *, is_forced: bool
     ) -> Response:
         return await self.send(apply_request(resource, key, data, is_forced=is_forced, is_dry_run=True), account)
+
+
+def _adoption(manifest: Manifest, context: Context) -> Adopt:
+    """Say what may be adopted: an object's own wish widens the environment's policy, and never opens a closed one."""
+    policy = context.application.sync.adopt
+    is_wider = policy is Adopt.UNOWNED and options_of(manifest).is_taken_over
+    return Adopt.TAKE_OVER if is_wider else policy
 
 
 def _refused(manifest: Manifest, seen: Seen, objection: str) -> ObjectPlan:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from controller.model import Manifest, Origin, Stalled
+from controller.targets.asking import CONSENT, IGNORE, consent_of, said_releases
 from controller.targets.hooks import HOOK, Phase, phase_of
 
 PRUNE: Final = "converge/prune"
@@ -16,6 +17,8 @@ APPLY: Final = "converge/apply"
 REPLACE: Final = "converge/replace"
 WAIT: Final = "converge/wait"
 WAVE: Final = "converge/wave"
+ADOPT: Final = "converge/adopt"
+SHARE: Final = "converge/share"
 FLUX: Final = "kustomize.toolkit.fluxcd.io/"
 ARGO: Final = "argocd.argoproj.io/"
 HELM_WEIGHT: Final = "helm.sh/hook-weight"
@@ -24,13 +27,31 @@ HELM_POLICY: Final = "helm.sh/resource-policy"
 # Looked for in the bytes, so that bodies without any of them stay undecoded.
 MARKS: Final = tuple(
     one.encode()
-    for one in (PRUNE, APPLY, REPLACE, WAIT, WAVE, FLUX, f"{ARGO}s", f"{ARGO}ignore", f"{ARGO}hook", HOOK, "helm.sh/")
+    for one in (
+        PRUNE,
+        APPLY,
+        REPLACE,
+        WAIT,
+        WAVE,
+        ADOPT,
+        SHARE,
+        CONSENT,
+        IGNORE,
+        FLUX,
+        f"{ARGO}s",
+        f"{ARGO}ignore",
+        f"{ARGO}hook",
+        HOOK,
+        "helm.sh/",
+    )
 )
 MEANINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    PRUNE: ("true", "false"),
+    PRUNE: ("true", "false", "withApplication"),
     APPLY: ("always", "once"),
     REPLACE: ("never", "immutable"),
     WAIT: ("true", "false"),
+    ADOPT: ("asEnvironment", "takeOver"),
+    SHARE: ("true", "false"),
 }
 
 
@@ -39,6 +60,8 @@ class Options:
     """What an object asks for."""
 
     is_pruned: bool = True  # False: when git drops it, it is let go of and stays
+    goes_with_application: bool = False  # not pruned by itself, but deleted when its whole application is
+    is_taken_over: bool = False  # where it was there before, whichever tool manages it
     is_applied_once: bool = False  # created, and left alone from then on
     is_replaced: bool = False  # deleted and made anew where a field of it can't be changed
     is_waited_for: bool = True  # later waves and deletions wait for its health
@@ -59,6 +82,8 @@ def options_of(manifest: Manifest) -> Options:
     if not any(mark in manifest.body for mark in MARKS):
         return PLAIN
     found = read_options(orjson.loads(manifest.body), manifest.origin)
+    consent_of(manifest)
+    said_releases(manifest)
     phase = phase_of(manifest)
     return found if phase is Phase.ORDINARY else replace(found, phase=phase, is_replaced=True)
 
@@ -73,8 +98,12 @@ def read_options(body: Mapping[str, Any], origin: Origin | None = None) -> Optio
         or bool(wishes & {"Prune=false", "Delete=false", "Prune=confirm", "Delete=confirm"})
     )
     is_forced = annotations.get(f"{FLUX}force") == "enabled" or bool(wishes & {"Force=true", "Replace=true"})
+    pruned = _said(annotations, PRUNE, "false" if is_kept else "true", origin)
+    _said(annotations, SHARE, "false", origin)
     return Options(
-        is_pruned=_said(annotations, PRUNE, "false" if is_kept else "true", origin) == "true",
+        is_pruned=pruned == "true",
+        goes_with_application=pruned == "withApplication",
+        is_taken_over=_said(annotations, ADOPT, "asEnvironment", origin) == "takeOver",
         is_applied_once=_said(
             annotations, APPLY, "once" if annotations.get(f"{FLUX}ssa") == "IfNotPresent" else "always", origin
         )

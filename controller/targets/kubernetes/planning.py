@@ -92,7 +92,10 @@ class Planner:
             inventory=self._inventories.inventory(desired.placement),
             members={one.key: one for one in self._cache.members(desired.placement)},
         )
-        objects = [*await self._writes(manifests, context), *self._deletions(manifests, context, stored)]
+        objects = [
+            *await self._writes(manifests, context),
+            *self._deletions(manifests, context, stored, desired.spared),
+        ]
         return Plan(
             placement=desired.placement,
             revision=desired.revision,
@@ -235,11 +238,13 @@ class Planner:
         manifest = Manifest(key, "v1", body, SHARED, context.application.origin)
         return [ObjectPlan(key=key, action=Action.CREATE, manifest=manifest)]
 
-    def _deletions(self, manifests: Sequence[Manifest], context: Context, stored: Stored | None) -> list[ObjectPlan]:
+    def _deletions(
+        self, manifests: Sequence[Manifest], context: Context, stored: Stored | None, spared: frozenset[ObjectKey]
+    ) -> list[ObjectPlan]:
         keys = [one.key for one in manifests]
         moving = context.marks.neighbours.moving if context.marks.neighbours else frozenset()
         members = tuple(one for one in context.members.values() if one.key not in moving)
-        plans = list(leftovers(keys, members, context.application, context.inventory).deletions)
+        plans = list(leftovers(keys, members, context.application, context.inventory, spared).deletions)
         if context.application.state is not State.PRESENT and stored is not None:
             key = self.parent(context.marks.placement)
             version = stored.resource_version

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,9 +84,16 @@ class Leftovers:
 
 
 def leftovers(
-    desired: Iterable[ObjectKey], members: Sequence[Member], application: Application, inventory: Inventory
+    desired: Iterable[ObjectKey],
+    members: Sequence[Member],
+    application: Application,
+    inventory: Inventory,
+    spared: AbstractSet[ObjectKey] = frozenset(),
 ) -> Leftovers:
-    """Say what to delete of a placement's live objects, each with what speaks against it."""
+    """Say what to delete of a placement's live objects, each with what speaks against it.
+
+    `spared` ones are let go of.
+    """
     wanted = frozenset(desired)
     extra = [one for one in members if one.key not in wanted]
     if application.state is not State.ABSENT and not application.sync.prune:
@@ -94,17 +102,22 @@ def leftovers(
     kept = frozenset(_previous(group, inventory) for group in versions.values())
     renamed = {one.key for group in versions.values() for one in group}
     here = [one for one in extra if not one.is_terminating and one.key not in kept]
-    staying = [one for one in here if one.key not in renamed and not read_options(one.live()).is_pruned]
+    staying = [one for one in here if one.key not in renamed and (one.key in spared or _stays(one, application))]
     going = [one for one in here if one not in staying]
     situation = Situation(
         application=application,
-        is_empty=not wanted,
+        is_empty=not (wanted or spared),
         members=len(members) - len(renamed),
         deletions=sum(one.key not in renamed for one in going),
     )
     guards = {True: (), False: GUARDS}  # a renamed one's successor is there
     plans = tuple(_deletion(one, guards[one.key in renamed], situation) for one in going)
     return Leftovers((*plans, *(_letting_go(one) for one in staying)), frozenset(str(key) for key in kept))
+
+
+def _stays(member: Member, application: Application) -> bool:
+    options = read_options(member.live())
+    return not options.is_pruned and not (options.goes_with_application and application.state is not State.PRESENT)
 
 
 def replacement_objection(key: ObjectKey, application: Application) -> str:

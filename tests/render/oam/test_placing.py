@@ -1,0 +1,335 @@
+"""What of an Application is a target's own, and when it has its turn there: rendered as a placement renders it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.documents import decode, write
+from controller.model import (
+    PLATFORM,
+    ApplicationName,
+    CommitId,
+    EnvironmentName,
+    GroupRef,
+    Invalid,
+    MemoryTree,
+    PlacementRef,
+    RepositoryName,
+    Revision,
+    TargetName,
+)
+from controller.render import Place, Rendered, RenderRequest, Surroundings, render
+from controller.render.terraform import render_workspace
+
+from .applications import application, web
+
+PROD, DEV = EnvironmentName("prod"), EnvironmentName("dev")
+NORTH, SOUTH, CLOUD = TargetName("north"), TargetName("south"), TargetName("cloud")
+PLACES = {
+    PROD: {
+        NORTH: Place({"region": "north"}),
+        SOUTH: Place({"region": "south"}),
+        CLOUD: Place({}, is_cluster=False),
+    },
+    DEV: {TargetName("kind"): Place({"region": "desk"})},
+}
+AROUND = Surroundings(places=PLACES, applications={PROD: (ApplicationName("billing"), ApplicationName("shop"))})
+
+
+def request(body: Any, target: TargetName = NORTH, *, around: Surroundings = AROUND, **files: bytes) -> RenderRequest:
+    files = {"deploy/app.yaml": write(body), **{path.replace("__", "/"): data for path, data in files.items()}}
+    return RenderRequest(
+        placement=PlacementRef(PROD, ApplicationName("shop"), target),
+        revision=Revision(CommitId("a" * 40), CommitId("b" * 40)),
+        application=MemoryTree(files, RepositoryName("shop")),
+        path="deploy",
+        platform=MemoryTree({"converge.yaml": b""}, PLATFORM),
+        namespace="shop",
+        targets=(NORTH, SOUTH, CLOUD),
+        surroundings=around,
+    )
+
+
+def placed(body: Any, target: TargetName = NORTH) -> Rendered:
+    return render(request(body, target))
+
+
+def bodies(found: Rendered) -> dict[str, Any]:
+    return {f"{one.key.kind} {one.key.name}": decode(one.body) for one in found.desired.manifests}
+
+
+def notes(found: Rendered, name: str) -> dict[str, str]:
+    metadata = bodies(found)[name]["metadata"]
+    return {key: one for key, one in metadata.get("annotations", {}).items() if key.startswith("converge/")}
+
+
+def topology(name: str, **properties: Any) -> dict[str, Any]:
+    return {"name": name, "type": "topology", "properties": properties}
+
+
+def rules(kind: str, **rule: Any) -> dict[str, Any]:
+    return {"name": kind, "type": kind, "properties": {"rules": [{"selector": {"componentNames": ["web"]}, **rule}]}}
+
+
+def deploy(name: str, *policies: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": "deploy", "properties": {"policies": [*policies], **more}}
+
+
+BIG = {
+    "name": "big",
+    "type": "override",
+    "properties": {"components": [{"traits": [{"type": "scaler", "properties": {"replicas": 9}}]}]},
+}
+BY_NAME, BY_LABEL = topology("first", clusters=["north"]), topology("rest", clusterLabelSelector={"region": "south"})
+
+
+class TestWhere:
+    def test_a_topology_by_name_or_label_decides_which_targets_get_the_application(self) -> None:
+        for policy, target, other in ((BY_NAME, NORTH, SOUTH), (BY_LABEL, SOUTH, NORTH)):
+            body = application(web(), policies=[policy])
+            assert list(bodies(placed(body, target))) == ["Deployment web"]
+            empty = placed(body, other)
+            assert empty.desired.manifests == ()
+            assert [f"nothing of it goes to the target {other}" in one.what for one in empty.warnings] == [True]
+
+    def test_a_deploy_step_overrides_for_its_targets_alone(self) -> None:
+        steps = [deploy("a", "first"), deploy("b", "rest", "big")]
+        body = application(
+            web(), policies=[BY_NAME, BY_LABEL, BIG], workflow={"mode": {"steps": "DAG"}, "steps": steps}
+        )
+        assert "replicas" not in bodies(placed(body, NORTH))["Deployment web"]["spec"]
+        assert bodies(placed(body, SOUTH))["Deployment web"]["spec"]["replicas"] == 9
+
+    def test_a_topologys_namespace_is_where_the_objects_go(self) -> None:
+        found = placed(application(web(), policies=[topology("t", clusters=["north"], namespace="other")]))
+        assert [one.key.namespace for one in found.desired.manifests] == ["other"]
+
+    def test_a_topology_of_another_environment_is_no_mistake(self) -> None:
+        found = placed(application(web(), policies=[BY_NAME, topology("dev", clusters=["kind"])]))
+        assert list(bodies(found)) == ["Deployment web"]
+
+    @pytest.mark.parametrize(
+        ("policy", "says"),
+        [
+            (topology("t", clusters=["nroth"]), r'clusters\[0\]: no target .* called "nroth"\. Did you mean "north"'),
+            (
+                topology("t", clusterLabelSelector={"region": "soth"}),
+                r"clusterLabelSelector: no target .* region: soth\. Did you mean region: south",
+            ),
+        ],
+    )
+    def test_a_topology_that_no_target_fits_is_refused_with_the_nearest(self, policy: Any, says: str) -> None:
+        with pytest.raises(Invalid, match=says):
+            placed(application(web(), policies=[policy]))
+
+    def test_a_topology_may_allow_that_no_target_fits(self) -> None:
+        policy = topology("t", clusterLabelSelector={"region": "moon"}, allowEmpty=True)
+        assert placed(application(web(), policies=[policy])).desired.manifests == ()
+
+    def test_single_components_go_where_their_steps_say(self) -> None:
+        steps = [
+            {"name": "a", "type": "apply-component", "properties": {"component": "db", "cluster": "north"}},
+            {"name": "b", "type": "apply-component", "properties": {"component": "web"}},
+        ]
+        body = application(web(), web("db"), web("left"), workflow={"steps": steps})
+        assert list(bodies(placed(body, NORTH))) == ["Deployment db", "Deployment web"]
+        assert list(bodies(placed(body, SOUTH))) == ["Deployment web"]
+
+    def test_what_the_platform_has_is_read_only_by_who_asks_for_it(self) -> None:
+        assert placed(application(web())).surroundings is None
+        asked = application(web(), policies=[BY_NAME])
+        more = Surroundings(places=PLACES | {DEV: {}}, applications=AROUND.applications)
+        one, other = render(request(asked)), render(request(asked, around=more))
+        assert None not in (one.surroundings, other.surroundings)
+        assert one.surroundings != other.surroundings
+        assert one.desired.inputs != other.desired.inputs
+
+
+class TestWhen:
+    STEPS = [deploy("a", "first"), {"name": "look", "type": "suspend"}, deploy("b", "rest")]  # noqa: RUF012
+
+    def test_a_later_step_waits_for_the_targets_of_the_earlier_ones(self) -> None:
+        body = application(web(), policies=[BY_NAME, BY_LABEL], workflow={"steps": self.STEPS})
+        assert placed(body, NORTH).desired.behind.targets == ()
+        assert placed(body, SOUTH).desired.behind.targets == (NORTH,)
+
+    def test_what_comes_after_a_suspend_waits_for_a_yes_and_nothing_else_does(self) -> None:
+        body = application(web(), policies=[BY_NAME, BY_LABEL], workflow={"steps": self.STEPS})
+        assert notes(placed(body, NORTH), "Deployment web") == {}
+        assert notes(placed(body, SOUTH), "Deployment web") == {"converge/approve": "true"}
+
+    def test_a_suspend_with_a_duration_gives_its_yes_by_itself(self) -> None:
+        pause = {"name": "look", "type": "suspend", "properties": {"duration": "1m30s"}}
+        body = application(web(), workflow={"steps": [pause, deploy("a")]})
+        assert notes(placed(body), "Deployment web") == {"converge/approve": "90s"}
+
+    def test_a_deploy_that_is_not_automatic_waits_for_a_yes(self) -> None:
+        body = application(web(), workflow={"steps": [deploy("a", auto=False)]})
+        assert notes(placed(body), "Deployment web") == {"converge/approve": "true"}
+
+    def test_a_yes_that_another_target_waited_for_is_not_asked_for_again(self) -> None:
+        steps = [{"name": "look", "type": "suspend"}, deploy("a", "first"), deploy("b", "rest")]
+        body = application(web(), policies=[BY_NAME, BY_LABEL], workflow={"steps": steps})
+        assert notes(placed(body, NORTH), "Deployment web") == {"converge/approve": "true"}
+        assert notes(placed(body, SOUTH), "Deployment web") == {}
+
+    def test_what_a_later_step_repeats_keeps_its_turn_and_needs_no_second_yes(self) -> None:
+        steps = [deploy("a", "first"), {"name": "look", "type": "suspend"}, deploy("b", "all")]
+        policies = [BY_NAME, topology("all", clusters=["north", "south"])]
+        body = application(web(), policies=policies, workflow={"steps": steps})
+        assert notes(placed(body, NORTH), "Deployment web") == {}
+        assert placed(body, NORTH).desired.behind.targets == ()
+        assert notes(placed(body, SOUTH), "Deployment web") == {"converge/approve": "true"}
+
+    def test_deployments_to_one_target_follow_each_other_in_waves(self) -> None:
+        steps = [deploy("a", "here"), deploy("b", "there")]
+        policies = [topology("here", namespace="one"), topology("there", namespace="two")]
+        found = placed(application(web(), web("db"), policies=policies, workflow={"steps": steps}))
+        waves = {
+            one.key.namespace: decode(one.body)["metadata"].get("annotations", {}).get("converge/wave")  # type: ignore[index,call-overload,union-attr]
+            for one in found.desired.manifests
+        }
+        assert waves == {"one": None, "two": "1"}
+
+    def test_another_application_is_waited_for_by_its_group(self) -> None:
+        wait = {"name": "w", "type": "depends-on-app", "properties": {"name": "billing"}}
+        found = placed(application(web(), workflow={"steps": [wait, deploy("a")]}))
+        assert found.desired.behind.groups == (GroupRef(PROD, ApplicationName("billing")),)
+
+    @pytest.mark.parametrize(
+        ("name", "says"), [("biling", 'no application "biling".*Did you mean "billing"'), ("shop", "wait for itself")]
+    )
+    def test_an_application_that_can_t_be_waited_for_is_refused(self, name: str, says: str) -> None:
+        wait = {"name": "w", "type": "depends-on-app", "properties": {"name": name}}
+        with pytest.raises(Invalid, match=says):
+            placed(application(web(), workflow={"steps": [wait, deploy("a")]}))
+
+    def test_steps_of_a_group_stand_side_by_side_unless_it_says_otherwise(self) -> None:
+        group = {"name": "g", "type": "step-group", "subSteps": [deploy("a", "first"), deploy("b", "rest")]}
+        policies = [BY_NAME, BY_LABEL]
+        beside = application(web(), policies=policies, workflow={"steps": [group]})
+        behind = application(web(), policies=policies, workflow={"mode": {"subSteps": "StepByStep"}, "steps": [group]})
+        assert placed(beside, SOUTH).desired.behind.targets == ()
+        assert placed(behind, SOUTH).desired.behind.targets == (NORTH,)
+
+    def test_two_targets_that_come_before_each_other_are_refused(self) -> None:
+        steps = [deploy("a", "first"), deploy("b", "rest"), deploy("c", "first", "big")]
+        with pytest.raises(Invalid, match="each deployed to before the other"):
+            placed(application(web(), policies=[BY_NAME, BY_LABEL, BIG], workflow={"steps": steps}))
+
+    def test_a_condition_is_refused_since_nothing_here_would_ask_it(self) -> None:
+        with pytest.raises(Invalid, match="has a condition"):
+            placed(application(web(), workflow={"steps": [deploy("a") | {"if": "status.b.failed"}]}))
+
+
+class TestHow:
+    @pytest.mark.parametrize(
+        ("policy", "expected"),
+        [
+            (rules("take-over"), {"converge/adopt": "takeOver"}),
+            (rules("shared-resource"), {"converge/share": "true"}),
+            (rules("garbage-collect", strategy="never"), {"converge/prune": "false"}),
+            (rules("garbage-collect", strategy="onAppDelete"), {"converge/prune": "withApplication"}),
+            (rules("resource-update", strategy={"op": "replace"}), {"converge/replace": "immutable"}),
+            (
+                {"name": "once", "type": "apply-once", "properties": {"enable": True}},
+                {"converge/ignore": "*"},
+            ),
+            (
+                {"name": "once", "type": "apply-once", "properties": {"enable": True, "rules": [
+                    {"selector": {"componentNames": ["web"]}, "strategy": {"path": ["spec.replicas"]}},
+                    {"strategy": {"path": ["spec.paused"], "affect": "onStateKeep"},
+                     "selector": {"resourceTypes": ["Deployment"]}},
+                ]}},
+                {"converge/ignore": "spec.replicas\nspec.paused while held"},
+            ),
+        ],
+        ids=lambda one: one.get("type", ""),
+    )  # fmt: skip
+    def test_a_policy_becomes_what_any_object_may_ask_for(self, policy: Any, expected: dict[str, str]) -> None:
+        assert notes(placed(application(web(), policies=[policy])), "Deployment web") == expected
+
+    def test_what_is_read_only_is_neither_written_nor_deleted(self) -> None:
+        found = placed(application(web(), web("db"), policies=[rules("read-only")]))
+        assert list(bodies(found)) == ["Deployment db"]
+        assert [one.name for one in found.desired.spared] == ["web"]
+
+    def test_paths_that_even_git_shall_not_reach_are_refused(self) -> None:
+        strategy = {"path": ["spec.replicas"], "affect": "onUpdate"}
+        once = {"enable": True, "rules": [{"selector": {"componentNames": ["web"]}, "strategy": strategy}]}
+        with pytest.raises(Invalid, match="affect: onUpdate"):
+            placed(application(web(), policies=[{"name": "once", "type": "apply-once", "properties": once}]))
+
+
+class TestValues:
+    def test_a_value_of_another_component_is_read_from_what_it_renders_to(self) -> None:
+        giver = web("db", outputs=[{"name": "host", "valueFrom": 'output.metadata.name + "." + context.namespace'}])
+        giver["properties"]["ports"] = [{"port": 5432, "expose": True}]
+        giver["outputs"].append({"name": "port", "valueFrom": "outputs.webserviceExpose.spec.ports[0].name"})
+        taker = web(inputs=[
+            {"from": "host", "parameterKey": "env[0].value"}, {"from": "port", "parameterKey": "env[1].value"},
+        ])  # fmt: skip
+        taker["properties"]["env"] = [{"name": "HOST", "value": ""}, {"name": "PORT", "value": ""}]
+        body = bodies(placed(application(taker, giver) | {"metadata": {"name": "shop", "namespace": "pay"}}))
+        env = body["Deployment web"]["spec"]["template"]["spec"]["containers"][0]["env"]
+        assert [one["value"] for one in env] == ["db.pay", "port-5432"]
+        assert body["Deployment web"]["metadata"]["annotations"]["converge/wave"] == "1"
+
+    @pytest.mark.parametrize(
+        ("expression", "source", "says"),
+        [
+            ("output.status.podIP", "host", "nothing that the component renders to"),
+            ("output.metadata.name", "hots", 'no component has an output "hots".*"host"'),
+        ],
+    )
+    def test_a_value_that_only_a_cluster_knows_is_refused(self, expression: str, source: str, says: str) -> None:
+        giver = web("db", outputs=[{"name": "host", "valueFrom": expression}])
+        taker = web(inputs=[{"from": source, "parameterKey": "env[0].value"}])
+        with pytest.raises(Invalid, match=says):
+            placed(application(taker, giver))
+
+    def test_a_circle_of_values_is_refused(self) -> None:
+        one = web("a", inputs=[{"from": "y", "parameterKey": "cpu"}],
+                  outputs=[{"name": "x", "valueFrom": "output.metadata.name"}])  # fmt: skip
+        other = web("b", inputs=[{"from": "x", "parameterKey": "cpu"}],
+                    outputs=[{"name": "y", "valueFrom": "output.metadata.name"}])  # fmt: skip
+        with pytest.raises(Invalid, match="takes a value in from"):
+            placed(application(one, other))
+
+
+class TestModules:
+    HCL = 'variable "name" {}\noutput "bucket" { value = var.name }\n'
+    PLACE = {"type": "terraform", "name": "bucket"}  # noqa: RUF012
+
+    def test_a_module_in_the_repository_is_the_terraform_targets_workspace(self) -> None:
+        module = self.PLACE | {"properties": {"source": "modules/bucket", "variables": {"name": "assets"}}}
+        asked = request(application(web(), module), CLOUD, **{"modules__bucket__main.tf": self.HCL.encode()})
+        (found,) = render_workspace(asked).desired.manifests
+        body = decode(found.body)
+        assert isinstance(body, dict)
+        assert (body["root"], body["variables"]) == ("modules/bucket", {"name": "assets"})
+
+    def test_configuration_in_the_application_is_a_workspace_too(self) -> None:
+        module = self.PLACE | {"properties": {"hcl": self.HCL, "variables": {"name": "assets"}}}
+        (found,) = render_workspace(request(application(web(), module), CLOUD)).desired.manifests
+        body = decode(found.body)
+        assert isinstance(body, dict)
+        assert body["files"] == {"deploy/bucket/main.tf": self.HCL}
+        assert found.origin.path == "deploy/app.yaml"
+
+    def test_a_cluster_leaves_the_module_to_the_terraform_target(self) -> None:
+        module = self.PLACE | {"properties": {"hcl": self.HCL}}
+        assert list(bodies(placed(application(web(), module)))) == ["Deployment web"]
+
+    def test_a_module_without_a_terraform_target_is_refused(self) -> None:
+        module = self.PLACE | {"properties": {"hcl": self.HCL}}
+        around = Surroundings(places={PROD: {NORTH: Place()}})
+        with pytest.raises(Invalid, match="no terraform target"):
+            render(request(application(web(), module), around=around))
+
+    def test_a_module_that_is_not_in_the_repository_is_refused(self) -> None:
+        module = self.PLACE | {"properties": {"source": "https://git.example.com/modules.git"}}
+        with pytest.raises(Invalid, match="there is no folder"):
+            render_workspace(request(application(module), CLOUD))
