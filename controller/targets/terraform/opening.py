@@ -12,6 +12,7 @@ from typing import Final
 from controller.model import EnvironmentName, InstallationId, PlacementRef, Secret, Stalled, TerraformTarget
 from controller.runtime import Clock, CredentialStore, bare_environment
 from controller.targets.terraform.cloud import Cloud
+from controller.targets.terraform.planning import Means
 from controller.targets.terraform.surroundings import Surroundings, surroundings, variables_of
 from controller.targets.terraform.tool import find_program
 
@@ -55,17 +56,16 @@ class Clouds:
         async with self._surroundings() as shared:
             program = await find_program(spec.tool, bare_environment(), shared.work)
             variables_of(spec.credentials, self._credentials)
-            cloud = Cloud(
-                spec,
-                installation,
+            means = Means(
+                spec=spec,
+                installation=installation,
                 program=program,
                 surroundings=shared,
                 variables=lambda: variables_of(spec.credentials, self._credentials),
                 plan_key=self._plan_key(environment),
                 clock=self._clock,
-                changed=changed,
-                chance=random.SystemRandom().random,
             )
+            cloud = Cloud(means, changed=changed, chance=random.SystemRandom().random)
             try:
                 yield cloud
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -147,15 +148,34 @@ class Workspace:
     async def plan(self, piece: Workpiece, stamp: Stamp | None, *, is_destroy: bool = False) -> Saved:
         """Make a plan and read it. Raises ConvergeErrors, with file:line where terraform names one."""
         ready = await self.prepare(piece, stamp)
+        return await self._show(ready, await self._make_plan(ready, is_destroy=is_destroy))
+
+    async def look(self, piece: Workpiece, stamp: Stamp) -> tuple[Saved, Pulled]:
+        """Make a plan and read it as `plan` does, and the state meanwhile: nothing of the one waits for the other."""
+        ready = await self.prepare(piece, stamp)
+        await self._store_errored(ready)
+        file = await self._make_plan(ready, is_destroy=False)
+        try:
+            async with asyncio.TaskGroup() as group:
+                shown = group.create_task(self._show(ready, file))
+                pulled = group.create_task(self.pull(ready))
+        except* ConvergeError as errors:
+            raise errors.exceptions[0] from None
+        return shown.result(), pulled.result()
+
+    async def _make_plan(self, ready: Ready, *, is_destroy: bool) -> Path:
         self._number += 1
         file = self._folders.plan_file(self._number)
         tool = self._tool(ready.folder, ready.data, self._spec.timeout_seconds)
         completed = await tool.make_plan(file, is_destroy=is_destroy)
         if completed.returncode not in (0, 2):
-            raise self._error_of(completed, "the plan failed", piece.source)
+            raise self._error_of(completed, "the plan failed", ready.piece.source)
+        return file
+
+    async def _show(self, ready: Ready, file: Path) -> Saved:
         shown = await self._tool(ready.folder, ready.data, QUICK_SECONDS).show_plan(file)
         if shown.returncode != 0:
-            raise self._error_of(shown, "the plan can't be shown", piece.source)
+            raise self._error_of(shown, "the plan can't be shown", ready.piece.source)
         return Saved(file, ready, read_document(shown.stdout))
 
     def drop(self, kept: Iterable[Saved] = ()) -> None:

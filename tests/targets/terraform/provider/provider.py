@@ -49,8 +49,9 @@ class Thing(Resource):
             ctx.diagnostics.add_error("The thing can't be made", f"{state['name']} is not wanted")
             return None
         state = {**state, "id": f"id-{state['name']}", "url": f"https://{state['name']}.example.com"}
-        with open(self.path(state), "w") as file:
+        with open(self.path(state, "new"), "w") as file:
             json.dump(state, file)
+        os.replace(self.path(state, "new"), self.path(state))  # whoever looks sees a whole thing
         return state
 
     def create(self, ctx, planned):
