@@ -68,6 +68,9 @@ async def _is_fixed(snapshot: Snapshot, application: Application) -> bool:
 
     if application.revision in {"", "HEAD"}:
         return False
+    mirror = snapshot.sources[application.repository].mirror
+    if mirror.is_chart:
+        return application.revision.count(".") > 1 and application.revision[:1].isdigit()  # a version, and no range
     patterns = ref_patterns(application.revision)
-    refs = await snapshot.sources[application.repository].mirror.refs(patterns) if patterns else {}
+    refs = await mirror.refs(patterns) if patterns else {}
     return not any(name.startswith("refs/heads/") for name in refs)

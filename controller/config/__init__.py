@@ -15,30 +15,39 @@ from controller.config.platform import read_platform
 from controller.config.reference import field_tables
 from controller.config.refs import check_branch
 from controller.config.schema import schemas
-from controller.config.urls import check_git_url
+from controller.config.urls import check_git_url, check_repository_url, is_loopback
 from controller.config.validator import Flaw, Validator, flaws
+from controller.config.versions import Range, Version, check_version_range, newest, read_range, read_version
 
 __all__ = [
     "Cron",
     "CronError",
     "Flaw",
+    "Range",
     "Validator",
+    "Version",
     "check_branch",
     "check_git_url",
+    "check_repository_url",
+    "check_version_range",
     "contested",
     "field_tables",
     "flaws",
     "has_namespace",
+    "is_loopback",
     "is_open",
     "matches_any",
     "matches_kind",
     "nearest",
     "new_platform",
+    "newest",
     "openings",
     "parse_cron",
     "parse_duration",
     "read_application",
     "read_platform",
+    "read_range",
+    "read_version",
     "schemas",
     "violations",
 ]

@@ -11,7 +11,7 @@ from controller.config.duration import parse_duration
 from controller.config.moment import parse_moment
 from controller.config.node import Node
 from controller.config.refs import tree_path
-from controller.config.rules import DEFAULT_RECORDS, group_of
+from controller.config.rules import DEFAULT_RECORDS, chart_url, group_of
 from controller.config.selecting import account_of, targets_of
 from controller.model import (
     Adopt,
@@ -80,7 +80,7 @@ def platform_of(
 def _repository(name: str, node: Node) -> Repository:
     return Repository(
         name=RepositoryName(name),
-        url=node.text("url"),
+        url=chart_url(node),
         credentials=node.text("credentials"),
         verify=_verify(node.get("verify")),
         may=_may(node.get("may")),
@@ -192,7 +192,7 @@ def _application(
         name=ApplicationName(name),
         repository=RepositoryName(node.text("repository")),
         path=tree_path(node.text("path")),
-        revision=node.text("revision"),
+        revision=node.text("revision") or node.text("version"),
         targets=tuple(map(TargetName, targets_of(environment, node))),
         rollback=_rollback(node.get("rollback")),
         namespace=node.text("namespace"),

@@ -13,7 +13,8 @@ from controller.config.cron import CronError, parse_cron
 from controller.config.duration import parse_duration
 from controller.config.moment import parse_moment
 from controller.config.refs import check_branch, check_revision, check_tree_path
-from controller.config.urls import check_git_url
+from controller.config.urls import check_git_url, check_repository_url
+from controller.config.versions import check_version_range
 from controller.model import parse_field, parse_path
 
 Check = Callable[[str], Complaint | None]
@@ -240,6 +241,13 @@ def _parameter(text: str) -> Complaint | None:
     )
 
 
+def _near_path(text: str) -> Complaint | None:
+    """Check a path that may lead out of its folder, within the repository: that is seen where the tree is."""
+    while text.startswith("../"):
+        text = text.removeprefix("../")
+    return check_tree_path(text)
+
+
 FORMATS: Mapping[str, Check] = MappingProxyType(
     {
         "address-glob": _address_glob,
@@ -257,6 +265,8 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "git-branch": check_branch,
         "git-revision": check_revision,
         "git-url": check_git_url,
+        "repository-url": check_repository_url,
+        "version-range": check_version_range,
         "glob": _glob,
         "group-kind": _group_kind,
         "group-reference": _group_reference,
@@ -270,6 +280,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "service-account": _service_account,
         "subject-template": _subject_template,
         "time-zone": _zone,
+        "near-path": _near_path,
         "tree-path": check_tree_path,
         "window-duration": _window_duration,
     }

@@ -60,8 +60,11 @@ _FORMATS = {
     "moment": "date or time",
     "service-account": "service account",
     "subject-template": "template",
+    "repository-url": "URL",
     "time-zone": "time zone",
+    "near-path": "path",
     "tree-path": "path",
+    "version-range": "version or range",
     "window-duration": "duration",
 }
 _PLURALS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -22,6 +23,7 @@ from controller.model import (
     Tree,
 )
 
+FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 Rule = Callable[[Draft, Tree], Iterator[Problem]]
 
 
@@ -223,6 +225,44 @@ def _url(draft: Draft, node: Node) -> str:
 
 LISTED = "To deploy from this repository, list its url there under a name of its own."
 DEFAULT_RECORDS: Final = Records()
+
+
+def chart_url(repository: Node) -> str:
+    """Give a repository's address; of a chart in a chart repository with its name behind it."""
+    chart = repository.text("chart")
+    return f"{repository.text('url')}#{chart}" if chart else repository.text("url")
+
+
+def is_chart(repository: Node) -> bool:
+    return bool(repository.text("chart")) or repository.text("url").startswith("oci://")
+
+
+def _charts(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    """Hold what is said of charts against what they are: versions of archives, and no commits of people's."""
+    for node in draft.repositories.values():
+        if not is_chart(node):
+            continue
+        scheme = node.text("url").partition("://")[0]
+        if node.text("chart") and scheme not in {"https", "http"}:
+            what = f"a chart repository is reached by https://, and {quoted(node.text('url'))} is none"
+            yield node.get("url").problem(what, "A chart of an `oci://` registry is named by its URL alone.")
+        if node.get("verify").value is not None:
+            what = "a chart is no commit that somebody signs"
+            yield node.get("verify").problem(what, "Pin its content: `version: 1.4.2@sha256:…` in the application.")
+    for _, _, entry in applications(draft):
+        repository = draft.repositories.get(entry.text("repository"))
+        if repository is None:
+            continue
+        revision = entry.text("revision")
+        if is_chart(repository) and revision and not FULL_COMMIT.fullmatch(revision):
+            yield entry.get("revision").problem("a chart has versions, and neither branches nor tags", "Use `version`.")
+        if not is_chart(repository) and entry.text("version"):
+            what = f"{quoted(entry.text('repository'))} is a git repository, which has no versions of a chart"
+            yield entry.get("version").problem(what, "Use `revision`: a branch, tag or commit.")
+        if revision and entry.text("version"):
+            yield entry.get("version").problem("beside `revision`, which says it too", "Keep one of them.")
+
+
 RULES: tuple[Rule, ...] = (
     _repository_names,
     _known_repositories,
@@ -236,4 +276,5 @@ RULES: tuple[Rule, ...] = (
     _namespace_to_create,
     _account_in_a_namespace,
     _records_are_not_followed,
+    _charts,
 )

@@ -36,6 +36,18 @@ def check_git_url(url: str) -> Complaint | None:
     return _with_scheme(parts)
 
 
+def check_repository_url(url: str) -> Complaint | None:
+    """Say what is wrong with the URL of a git repository or of a chart in a registry (`oci://host/path/chart`)."""
+    if not url.startswith("oci://"):
+        return check_git_url(url)
+    found = check_git_url(f"https://{url.removeprefix('oci://')}")
+    if found is None and "/" not in urlsplit(url).path.strip("/") and not urlsplit(url).path.strip("/"):
+        return Complaint("the URL names a registry, and no chart in it", "Add the chart's path.")
+    if found is None and ":" in url.rpartition("/")[2]:
+        return Complaint("the URL ends in a tag", "Write the version into the application's entry, as `version`.")
+    return found
+
+
 def _without_scheme(url: str) -> Complaint:
     match = _SCP.fullmatch(url)
     if match is not None:

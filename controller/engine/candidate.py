@@ -78,6 +78,8 @@ async def _hosting(homes: Mapping[RepositoryName, Mirror], ref: str) -> Mapping[
 
 
 async def _find(mirror: Mirror, ref: str) -> CommitId | None:
+    if mirror.is_chart:
+        return None  # its versions are no commits that people make
     patterns = ref_patterns(ref)
     if patterns:
         refs = await mirror.refs(patterns)

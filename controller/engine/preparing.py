@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from controller.model import Digest, Invalid, Secret, Stalled, Unequipped
-from controller.render import Need, Needed, Prepared, Result
+from controller.render import NO_FACTS, ChartTemplate, ClusterFacts, Decryption, Needed, Prepared, Result
 
 T = TypeVar("T")
+Facts: TypeAlias = "Callable[[], Awaitable[bytes]]"  # what a target is, as `facts_of` writes it
+Work: TypeAlias = ChartTemplate | Decryption
 Craft: TypeAlias = "Callable[[Any], Awaitable[Result]]"  # does one kind of need; raises ConvergeErrors
 
 MOST_ROUNDS: Final = 16  # a need's result may lead to another need; more than this is a bug
@@ -41,17 +43,22 @@ class Workshop:
         self._turns: WeakValueDictionary[Digest, asyncio.Lock] = WeakValueDictionary()
         self.works = 0  # how many were really done, for tests and metrics
 
-    async def work(self, do: Callable[[Prepared], Awaitable[T]]) -> T:
-        """Do what raises Needed where something is missing, with what it needs. Raises what it and the crafts raise."""
+    async def work(self, do: Callable[[Prepared], Awaitable[T]], facts: Facts | None = None) -> T:
+        """Do what raises Needed where something is missing, with what it needs. Raises what it and the crafts raise.
+
+        `facts` tells what the target is; without it, charts are for no cluster of note.
+        """
         prepared: dict[Digest, Result] = {}
         for _ in range(MOST_ROUNDS):
             try:
                 return await do(prepared)
             except Needed as needed:
-                prepared |= await self._done(needed.needs)
+                if any(isinstance(need, ClusterFacts) for need in needed.needs):
+                    prepared[ClusterFacts().digest] = await facts() if facts else NO_FACTS
+                prepared |= await self._done([one for one in needed.needs if not isinstance(one, ClusterFacts)])
         raise RuntimeError("a render needs something else whenever it is given what it needs")
 
-    async def _done(self, needs: tuple[Need, ...]) -> dict[Digest, Result]:
+    async def _done(self, needs: Sequence[Work]) -> dict[Digest, Result]:
         """Do them at the same time. Raises every problem of what is Invalid at once, else the first error."""
         wanted = {need.digest: need for need in needs}
         given = await asyncio.gather(*(self._one(*one) for one in wanted.items()), return_exceptions=True)
@@ -70,7 +77,7 @@ class Workshop:
             raise Invalid(dict.fromkeys(problems))
         return results
 
-    async def _one(self, digest: Digest, need: Need) -> Result:
+    async def _one(self, digest: Digest, need: Work) -> Result:
         turn = self._turns.setdefault(digest, asyncio.Lock())
         async with turn:  # whoever needs the same waits for it, and does not do it again
             kept = self._kept.get(digest)
@@ -83,7 +90,7 @@ class Workshop:
             raise kept
         return kept
 
-    async def _made(self, need: Need) -> Result | Stalled:
+    async def _made(self, need: Work) -> Result | Stalled:
         craft = self._crafts.get(type(need))
         if craft is None:
             raise Unequipped(f"{need.where}: this process has no means for a {type(need).__name__}")

@@ -16,6 +16,7 @@ from functools import partial
 
 from controller.engine.fleet import Entry
 from controller.engine.pool import OpenTarget
+from controller.engine.preparing import Facts
 from controller.engine.rendering import Renderer
 from controller.engine.snapshot import NOWHERE, Planned, Snapshot, Work, plan_works, read_with, select, wanted_of
 from controller.engine.sources import Checkout
@@ -187,11 +188,11 @@ async def plan_preview(
     return await plan_works(works, found.after.fleet, open_target, done=done)
 
 
-async def _with(found: Preview, ref: PlacementRef) -> tuple[Desired, Application]:
-    return await wanted_of(found.after, ref)
+async def _with(found: Preview, ref: PlacementRef, facts: Facts) -> tuple[Desired, Application]:
+    return await wanted_of(found.after, ref, facts)
 
 
-async def _gone(found: Preview, ref: PlacementRef) -> tuple[Desired, Application]:
+async def _gone(found: Preview, ref: PlacementRef, _facts: Facts) -> tuple[Desired, Application]:
     """Say what is left of a placement that git no longer names: nothing, under its environment's policy."""
     revision = Revision(NOWHERE, found.candidate.commit)
     entry = found.after.fleet.entries.get(ref)

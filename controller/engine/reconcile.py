@@ -54,7 +54,7 @@ from controller.model import (
     Waiting,
     headline_health,
 )
-from controller.render import Rendered
+from controller.render import Rendered, facts_of
 from controller.targets import Target, is_shared, redigested, release
 
 
@@ -119,7 +119,7 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
     try:
         _await_inputs(inputs)
         rendered = await means.renderer.rendered_soon(
-            inputs.placement, inputs.entry, inputs.application, inputs.platform, inputs.outputs
+            inputs.placement, inputs.entry, inputs.application, inputs.platform, inputs.outputs, told_by(means.target)
         )
         facts = replace(facts, desired=rendered.desired)
         for check in means.checks:
@@ -157,6 +157,15 @@ async def _claimed(desired: Desired, means: Means) -> Desired:
     observation = await means.target.observe(desired.placement, desired)
     left = means.claims.claim(desired, shared=shared, live=frozenset(one.key for one in observation.objects))
     return redigested(desired, tuple(one for one in desired.manifests if one.key not in left)) if left else desired
+
+
+def told_by(target: Target) -> Callable[[], Awaitable[bytes]]:
+    """Give what asks a target what it is, for charts that want to know."""
+
+    async def facts() -> bytes:
+        return facts_of(await target.capabilities())
+
+    return facts
 
 
 def _await_inputs(inputs: Inputs) -> None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from controller.documents import canonical, digest_of
 from controller.engine.fleet import Entry
 from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
-from controller.engine.preparing import Workshop, is_shareable
+from controller.engine.preparing import Facts, Workshop, is_shareable
 from controller.engine.render_pool import RenderPool
 from controller.engine.sources import Checkout
 from controller.model import (
@@ -35,7 +35,7 @@ from controller.model import (
     Unknown,
     format_path,
 )
-from controller.render import Prepared, Read, Rendered, RenderRequest, Wire, overlay_paths, render
+from controller.render import NO_FACTS, Prepared, Read, Rendered, RenderRequest, Wire, overlay_paths, render
 
 Outputs: TypeAlias = "Mapping[TargetName, Mapping[str, JsonValue | Secret]]"
 
@@ -48,11 +48,28 @@ class _Kept:
     cover: tuple[Read, ...] = ()  # of the reads: while it holds, so do they
     wires: tuple[Wire, ...] = ()
     seconds: float = 0.0  # that the render took
+    facts: bytes | None = None  # of its target, where it asked for them
 
 
 LONG_SECONDS = 0.25  # an application whose render held everything up for so long goes to a worker the next time
 WORTH_SECONDS = 2.0  # of rendering that waits at once, from which on the start of workers pays for itself
 NEWEST_SHARE = 0.2  # of the last render in the mean
+
+
+class _Asked:
+    """Asks a target what it is, at most once per render, and remembers the answer."""
+
+    def __init__(self, facts: Facts | None) -> None:
+        self._facts = facts
+        self.answer: bytes | None = None
+
+    async def __call__(self) -> bytes:
+        if self.answer is None:
+            try:
+                self.answer = await self._facts() if self._facts else NO_FACTS
+            except Stalled as error:  # no verdict on what is rendered
+                raise Unequipped(str(error)) from error
+        return self.answer
 
 
 class Renderer:
@@ -82,16 +99,20 @@ class Renderer:
         application: Checkout,
         platform: Checkout,
         outputs: Outputs | None = None,
+        facts: Facts | None = None,
     ) -> Rendered:
         """Give the placement's desired state. Raises Stalled (Invalid) where it does not render, Transient.
 
-        `outputs` are what the group's other placements give out; one that is not there stands as a symbol.
+        `outputs` are what the group's other placements give out; one that is not there stands as a symbol. `facts` are
+        asked for where a chart wants to know what its target is.
         """
+        asked = _Asked(facts)
+        await self._forget_other(placement, asked)
         kept = self._kept.get(placement)
         wires = wires_of(entry, outputs or {})
         is_wired = kept is not None and kept.wires == wires
         if kept is None or not is_wired or not self._is_current(kept, placement, entry, application, platform):
-            kept = await self._render(placement, entry, application, platform, wires)
+            kept = await self._render(placement, entry, application, platform, wires, asked)
         if isinstance(kept.result, Stalled):
             raise kept.result
         return kept.result
@@ -103,14 +124,17 @@ class Renderer:
         application: Checkout,
         platform: Checkout,
         outputs: Outputs | None = None,
+        facts: Facts | None = None,
     ) -> Rendered:
         """Give the placement's desired state as `rendered` does, by way of a worker where many wait for theirs.
 
         Raises Transient too, where the worker is lost. What takes outputs in stays here: they may be secret.
         """
+        asked = _Asked(facts)
+        await self._forget_other(placement, asked)
         is_for_pool = not isinstance(entry.target, TerraformTarget) and not entry.application.inputs
         if self._pool is None or not is_for_pool or self.is_current(placement, entry, application, platform):
-            return await self.rendered(placement, entry, application, platform, outputs)
+            return await self.rendered(placement, entry, application, platform, outputs, asked)
         self._waiting += 1
         try:
             await asyncio.sleep(0)  # whoever else was woken by the same commit says so first
@@ -118,7 +142,7 @@ class Renderer:
         finally:
             self._waiting -= 1
         if not is_worth_it:
-            return await self.rendered(placement, entry, application, platform, outputs)
+            return await self.rendered(placement, entry, application, platform, outputs, asked)
         self.renders += 1
         pool, request = self._pool, request_for(placement, entry, application, platform)
 
@@ -127,9 +151,9 @@ class Renderer:
             return await pool.render(ready) if is_shareable(prepared) else _by_target(ready, entry)
 
         started = time.perf_counter()
-        result = await self._result(by_a_worker)
+        result = await self._result(by_a_worker, asked)
         seconds = time.perf_counter() - started
-        kept = self._keep(placement, entry, application, platform, (), result, seconds)
+        kept = self._keep(placement, entry, application, platform, (), result, seconds, asked.answer)
         if isinstance(kept.result, Stalled):
             raise kept.result
         return kept.result
@@ -205,6 +229,7 @@ class Renderer:
         application: Checkout,
         platform: Checkout,
         wires: tuple[Wire, ...],
+        asked: _Asked,
     ) -> _Kept:
         self.renders += 1
         request = replace(request_for(placement, entry, application, platform), wires=wires)
@@ -220,13 +245,19 @@ class Renderer:
                 seconds = time.perf_counter() - started
                 self._seconds += (seconds - self._seconds) * NEWEST_SHARE
 
-        result = await self._result(here)
-        return self._keep(placement, entry, application, platform, wires, result, seconds)
+        result = await self._result(here, asked)
+        return self._keep(placement, entry, application, platform, wires, result, seconds, asked.answer)
 
-    async def _result(self, do: Callable[[Prepared], Awaitable[Rendered]]) -> Rendered | Stalled:
+    async def _forget_other(self, placement: PlacementRef, asked: _Asked) -> None:
+        """Forget a render for a target that is another by now. Where it did not ask, the target is not asked either."""
+        kept = self._kept.get(placement)
+        if kept is not None and kept.facts is not None and kept.facts != await asked():
+            self.forget(placement)
+
+    async def _result(self, do: Callable[[Prepared], Awaitable[Rendered]], asked: _Asked) -> Rendered | Stalled:
         """Give what a render and what it needs come to, as far as it is pure. Raises what is not."""
         try:
-            return await self.workshop.work(do)
+            return await self.workshop.work(do, asked)
         except Unequipped:
             raise
         except Stalled as error:
@@ -241,6 +272,7 @@ class Renderer:
         wires: tuple[Wire, ...],
         result: Rendered | Stalled,
         seconds: float,
+        facts: bytes | None,
     ) -> _Kept:
         cover: tuple[Read, ...] = ()
         if isinstance(result, Rendered):
@@ -249,7 +281,7 @@ class Renderer:
                 shape = _with_surroundings(_shape_digest(placement, entry), result.surroundings)
                 self._footprints.put(str(placement), Footprint(shape, result.reads, cover))
         revision = Revision(application.commit, platform.commit)
-        kept = self._kept[placement] = _Kept(_shape(placement, entry), revision, result, cover, wires, seconds)
+        kept = self._kept[placement] = _Kept(_shape(placement, entry), revision, result, cover, wires, seconds, facts)
         return kept
 
 

@@ -13,7 +13,8 @@ from controller.engine.checks import CHECKS
 from controller.engine.fleet import Entry, Fleet, checkout_for, fleet_at, fleet_of, revisions_of, signers_of
 from controller.engine.footprints import Footprints
 from controller.engine.pool import OpenTarget, Place
-from controller.engine.preparing import Workshop
+from controller.engine.preparing import Facts, Workshop
+from controller.engine.reconcile import told_by
 from controller.engine.rendering import Renderer, request_for
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout, Source
@@ -56,13 +57,13 @@ class Snapshot:
     def entry(self, placement: PlacementRef) -> Entry:
         return self.fleet.entries[placement]
 
-    async def rendered(self, placement: PlacementRef) -> Rendered:
-        """Render one placement and check what it may touch. Raises Stalled, Transient."""
+    async def rendered(self, placement: PlacementRef, facts: Facts | None = None) -> Rendered:
+        """Render one placement and check what it may touch; `facts` are its target's. Raises Stalled, Transient."""
         entry = self.entry(placement)
         if problems := self.fleet.platform.problems.get(placement.group):
             raise Invalid(problems)
         checkout = self.checkout(entry)
-        rendered = await self.renderer.rendered(placement, entry, checkout, self.fleet.checkout)
+        rendered = await self.renderer.rendered(placement, entry, checkout, self.fleet.checkout, facts=facts)
         for check in CHECKS:
             check(rendered.desired, self.fleet.platform)
         return rendered
@@ -198,12 +199,14 @@ async def plan_all(
     return await plan_works(works, snapshot.fleet, open_target, done=done)
 
 
-async def wanted_of(snapshot: Snapshot, placement: PlacementRef) -> tuple[Desired, Application]:
+async def wanted_of(
+    snapshot: Snapshot, placement: PlacementRef, facts: Facts | None = None
+) -> tuple[Desired, Application]:
     """Say what shall be of a placement, and by which policy. Raises Stalled, Transient."""
     application = snapshot.entry(placement).application
     if application.state is State.ABSENT:
         return nothing(placement, Revision(NOWHERE, snapshot.fleet.checkout.commit)), application
-    return (await snapshot.rendered(placement)).desired, application
+    return (await snapshot.rendered(placement, facts)).desired, application
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,7 @@ class Work:
     """A placement to plan; `wanted` gives what shall be of it, or raises why that can't be said."""
 
     placement: PlacementRef
-    wanted: Callable[[], Awaitable[tuple[Desired, Application]]]
+    wanted: Callable[[Facts], Awaitable[tuple[Desired, Application]]]
 
 
 async def plan_works(
@@ -232,7 +235,7 @@ async def _plan(
     try:
         if isinstance(target, ConvergeError):
             raise target
-        desired, application = await work.wanted()
+        desired, application = await work.wanted(told_by(target))
         desired = release(desired, application.sync.ignore, now=SystemClock().now())
         planned = Planned(work.placement, await target.plan(desired, application))
     except ConvergeError as error:

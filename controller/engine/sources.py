@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from controller.engine.backoff import backoff_seconds
 from controller.engine.events import RevisionFound, SourceFailed, Tell
-from controller.git import CommitInfo, Mirror, choose, ref_patterns
+from controller.git import CommitInfo, Mirror
 from controller.model import CommitId, ConvergeError, RepositoryName, Stalled, Transient, Tree
 from controller.runtime import Clock
 
@@ -127,10 +127,8 @@ class Source:
             return True
         before = self._answers()
         try:
-            patterns = {pattern for revision in revisions for pattern in ref_patterns(revision)}
-            refs = await self._mirror.refs(sorted(patterns)) if patterns else {}
-            for revision in sorted(revisions):
-                await self._read(revision, refs)
+            for revision, head in sorted((await self._mirror.heads(revisions)).items()):
+                await self._read(revision, head)
         except Transient as error:
             self._went_away(error)
             return False
@@ -157,10 +155,11 @@ class Source:
             if not self._known:
                 self._moved(self.name)
 
-    async def _read(self, revision: str, refs: Mapping[str, CommitId]) -> None:
+    async def _read(self, revision: str, head: CommitId | Stalled) -> None:
         known = self._known.get(revision)
         try:
-            head = choose(revision, refs, url=self._mirror.url)
+            if isinstance(head, Stalled):
+                raise head
             checkout = known if known and known.commit == head else await self._checkout(revision, head)
         except Stalled as error:
             self._refuse(revision, error)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
 
 from controller.git.access import access_to
+from controller.git.charts import ChartAddress, ChartHost, chart_address
 from controller.git.command import Answer, git
 from controller.git.failures import CommitGone, failure
 from controller.git.history import CommitInfo, parse_commit
@@ -66,7 +67,8 @@ class Mirrors:
         """
         key = (url, credentials)
         if key not in self._known:
-            remote = parse_remote(url)
+            chart = chart_address(url)
+            remote = Remote(url, "https") if chart else parse_remote(url)
             path = self.root / folder_name(url, credentials)
             store = Store(path, remote, deadline_seconds=self._deadlines.fetch)
             self._known[key] = Mirror(
@@ -75,6 +77,7 @@ class Mirrors:
                 deadlines=self._deadlines,
                 remote_threads=self._remote_threads,
                 local_threads=self._local_threads,
+                chart=chart,
             )
         return self._known[key]
 
@@ -106,6 +109,7 @@ class Mirror:
         deadlines: Deadlines,
         remote_threads: Threads,
         local_threads: Threads,
+        chart: ChartAddress | None = None,
     ) -> None:
         self._store = store
         self._credentials = credentials
@@ -115,6 +119,19 @@ class Mirror:
         self._writing = asyncio.Lock()
         self._objects = objects_at(store.path)
         self._trees: WeakSet[GitTree] = WeakSet()
+        self._chart: ChartHost | None = None
+        if chart is not None:
+            self._chart = ChartHost(
+                chart,
+                archives=store.path.parent / "charts",
+                credentials=credentials,
+                import_commits=self.import_commits,
+            )
+
+    @property
+    def is_chart(self) -> bool:
+        """Tell whether it is no git repository, but the versions of a chart: revisions are ranges of these."""
+        return self._chart is not None
 
     @property
     def remote(self) -> Remote:
@@ -143,6 +160,8 @@ class Mirror:
         still holds are fetched again now. Raises Stalled, Transient.
         """
         self._objects.rest()
+        if self._chart is not None:
+            return {}
         for pattern in patterns:
             if pattern.startswith("-") or not pattern.isprintable():
                 raise Stalled(f"{pattern!r} can't be the name of a ref")
@@ -153,11 +172,30 @@ class Mirror:
         await self._heal()
         return read_advertisement(answer.stdout.decode(errors="replace"), patterns)
 
+    async def heads(self, revisions: Collection[str]) -> Mapping[str, CommitId | Stalled]:
+        """Find the commits of branches, tags and commit ids ("" is HEAD), or why there is none of a name.
+
+        Of a chart they are ranges of versions. Raises Stalled, Transient, where the repository as a whole is not to be
+        had.
+        """
+        if self._chart is not None:
+            return await self._chart.heads(revisions)
+        patterns = {pattern for revision in revisions for pattern in ref_patterns(revision)}
+        refs = await self.refs(sorted(patterns)) if patterns else {}
+        found: dict[str, CommitId | Stalled] = {}
+        for revision in revisions:
+            try:
+                found[revision] = choose(revision, refs, url=self.url)
+            except Stalled as error:
+                found[revision] = error
+        return found
+
     async def resolve(self, revision: str) -> CommitId:
         """Find the commit of a branch, tag or commit id; "" is HEAD. Raises Stalled (no such name), Transient."""
-        patterns = ref_patterns(revision)
-        refs = await self.refs(patterns) if patterns else {}
-        return choose(revision, refs, url=self.url)
+        found = (await self.heads([revision]))[revision]
+        if isinstance(found, Stalled):
+            raise found
+        return found
 
     async def default_branch(self) -> str:
         """Give the name of the branch that HEAD stands for. Raises Stalled where the host does not tell, Transient."""
@@ -275,6 +313,10 @@ class Mirror:
         if not FULL_ID.fullmatch(commit):
             raise Stalled(f"{commit!r} is no commit id: it has 40 (or 64) hex digits")
         if depth == 1 and self._store.has(commit):
+            return
+        if self._chart is not None:
+            if not self._store.has(commit) and not await self._chart.find(commit):
+                raise CommitGone(f"{self.url}: none of its newest versions is commit {commit}")
             return
 
         def work() -> None:

@@ -33,7 +33,6 @@ from controller.model.ids import (
     TargetName,
 )
 from controller.model.judging import CONDITIONS, NO_RULES, HealthRules, Judgement
-from controller.model.manifest import Desired, Manifest, Neighbours, Origin, Release
 from controller.model.manifest import FIRST, Behind, Desired, Manifest, Neighbours, Origin, Release
 from controller.model.plan import Action, Applied, ObjectPlan, Outcome, Permitted, Plan, Result
 from controller.model.platform import (
@@ -86,8 +85,8 @@ from controller.model.tree import EntryKind, MemoryTree, Tree
 __all__ = [
     "ABSENT",
     "CONDITIONS",
-    "NO_RULES",
     "FIRST",
+    "NO_RULES",
     "PLATFORM",
     "Action",
     "Adopt",

@@ -88,11 +88,16 @@ class May:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     name: RepositoryName
-    url: str  # https://, ssh://, file://, a path, or http:// to loopback
+    url: str  # https://, ssh://, file://, a path, or http:// to loopback; or a chart's
     credentials: str = ""  # a name in the credential store
     verify: Verify | None = None
     may: May | None = None  # None: namespaced kinds only, no Namespace, no RBAC
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+    @property
+    def is_chart(self) -> bool:
+        """Tell whether its revisions are versions of a Helm chart: `oci://host/path/name`, `https://host/path#name`."""
+        return self.url.startswith("oci://") or "#" in self.url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,17 @@
 
 from controller.render.addressing import is_element, resolve, value_at
 from controller.render.kustomize import Order, build
-from controller.render.needs import ChartTemplate, Decryption, Need, Needed, Prepared, Result
+from controller.render.needs import (
+    NO_FACTS,
+    ChartTemplate,
+    ClusterFacts,
+    Decryption,
+    Need,
+    Needed,
+    Prepared,
+    Result,
+    facts_of,
+)
 from controller.render.rendering import render
 from controller.render.request import (
     NOWHERE,
@@ -19,8 +29,10 @@ from controller.render.trace import Setting, explain
 
 __all__ = [
     "NOWHERE",
+    "NO_FACTS",
     "RENDERER_VERSION",
     "ChartTemplate",
+    "ClusterFacts",
     "Decryption",
     "Need",
     "Needed",
@@ -36,6 +48,7 @@ __all__ = [
     "Wire",
     "build",
     "explain",
+    "facts_of",
     "is_element",
     "overlay_paths",
     "render",

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
-from controller.documents import canonical, digest_of
-from controller.model import Digest, JsonValue, Position, Secret
+from controller.documents import canonical, decode, digest_of
+from controller.model import Capabilities, Digest, JsonValue, Position, Secret
 
 Result: TypeAlias = "bytes | Secret"  # of a need's work; a Secret stays in the process that made it
 Prepared: TypeAlias = "Mapping[Digest, Result]"
@@ -85,7 +85,30 @@ class Decryption:
         return digest_of(canonical(said))
 
 
-Need: TypeAlias = ChartTemplate | Decryption
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """What the target is, as a chart may ask it: its result is written by `facts_of`, and read by `capabilities_of`.
+
+    Who renders for a target that can tell has it asked; else the facts are empty. They are the state of the world, and
+    no pure result: whoever keeps a render keeps them beside it.
+    """
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(b"facts of the cluster")
+
+
+def facts_of(capabilities: Capabilities) -> bytes:
+    return canonical({"kube": capabilities.kube_version, "apis": [*capabilities.api_versions]})
+
+
+def capabilities_of(facts: Result) -> Capabilities:
+    told: Any = decode(facts) if isinstance(facts, bytes) else {}
+    return Capabilities(told.get("kube", ""), tuple(told.get("apis", ())))
+
+
+NO_FACTS: Final = facts_of(Capabilities())
+Need: TypeAlias = ChartTemplate | Decryption | ClusterFacts
 
 
 class Needed(Exception):

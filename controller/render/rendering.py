@@ -8,6 +8,7 @@ from controller.documents import Dialect, Positions, canonical, digest_of, read_
 from controller.model import Desired, Digest, EntryKind, FieldPath, Invalid, JsonValue, Manifest, Position, Problem
 from controller.render.applications import expand
 from controller.render.finishing import finish
+from controller.render.needs import ClusterFacts
 from controller.render.parameters import Substitution
 from controller.render.plain import CHART_FILE, holds_kustomization, joined, manifest_files, read_plain
 from controller.render.request import RENDERER_VERSION, Draft, Read, Rendered, RenderRequest
@@ -57,8 +58,14 @@ def render(request: RenderRequest) -> Rendered:
         behind=expanded.behind,
         spared=frozenset(one.key for draft, one in pairs if draft.is_spared),
     )
-    told = (*warnings, *expanded.warnings, *finished.warnings)
-    return Rendered(desired=desired, reads=reads, warnings=told, idle=idle, surroundings=surroundings)
+    return Rendered(
+        desired=desired,
+        reads=reads,
+        warnings=(*warnings, *expanded.warnings, *finished.warnings),
+        idle=idle,
+        surroundings=surroundings,
+        asks_cluster=ClusterFacts().digest in request.prepared,
+    )
 
 
 def _drafts(

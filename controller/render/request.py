@@ -9,7 +9,6 @@ from typing import Any, Final
 from controller.documents import canonical, digest_of
 from controller.model import (
     ApplicationName,
-    Capabilities,
     ChartOptions,
     Desired,
     Digest,
@@ -89,7 +88,6 @@ class RenderRequest:
     cluster_scoped: frozenset[str] = frozenset()
     wires: tuple[Wire, ...] = ()
     chart: ChartOptions = field(default_factory=ChartOptions)
-    capabilities: Capabilities = field(default_factory=Capabilities)  # of the target; only charts ask for them
     prepared: Prepared = field(default_factory=dict)  # results of what earlier tries raised Needed for
     targets: tuple[TargetName, ...] = ()  # all that the application's entry names
     surroundings: Surroundings = NOWHERE
@@ -117,6 +115,7 @@ class Rendered:
     warnings: tuple[Problem, ...] = ()
     idle: frozenset[Problem] = frozenset()
     surroundings: Digest | None = None
+    asks_cluster: bool = False  # it may be other for another cluster
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from controller.model import Application, Applied, Desired, HealthRules, Observation, PlacementRef, Plan
+from controller.model import Application, Applied, Capabilities, Desired, HealthRules, Observation, PlacementRef, Plan
 from controller.model.plan import Permitted
 
 
@@ -39,6 +39,9 @@ class Target(Protocol):
 
     def judge_by(self, rules: HealthRules) -> None:
         """Judge health by these rules from now on, beside what the target itself knows; where it moves, tell."""
+
+    async def capabilities(self) -> Capabilities:
+        """Tell what the target is, as charts may ask it. From memory, but for a look now and then."""
 
     async def placements(self) -> tuple[PlacementRef, ...]:
         """Name the placements of this installation that have, or had, objects here: what git no longer says too."""

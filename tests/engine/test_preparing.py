@@ -16,7 +16,7 @@ HERE = Position("a.yaml", 3)
 
 
 def chart(name: str) -> ChartTemplate:
-    return ChartTemplate(files=(("Chart.yaml", b""),), values=b"{}", release=name, namespace="x", where=HERE)
+    return ChartTemplate(files=(("Chart.yaml", b""),), release=name, namespace="x", where=HERE)
 
 
 def secret(name: str) -> Decryption:
@@ -123,6 +123,6 @@ async def test_results_are_kept_up_to_a_bound() -> None:
 
 def test_what_tells_people_where_a_need_is_does_not_change_it() -> None:
     moved = ChartTemplate(
-        files=(("Chart.yaml", b""),), values=b"{}", release="a", namespace="x", where=Position("z.yaml"), path="charts"
+        files=(("Chart.yaml", b""),), release="a", namespace="x", where=Position("z.yaml"), path="charts"
     )
     assert moved.digest == chart("a").digest != chart("b").digest

@@ -21,6 +21,7 @@ from controller.model import (
     Application,
     ApplicationName,
     Applied,
+    Capabilities,
     Cause,
     CommitId,
     ConvergeError,
@@ -77,6 +78,9 @@ class MemoryTarget:
     calls: list[str] = field(default_factory=list)
     failures: dict[str, ConvergeError] = field(default_factory=dict)
     has_loose_ends: bool = False  # until the next apply
+
+    async def capabilities(self) -> Capabilities:
+        return Capabilities()
 
     async def observe(self, ref: PlacementRef, _desired: Desired | None = None, /) -> Observation:
         self._call("observe")

@@ -15,7 +15,7 @@ import pytest
 from controller.engine.preparing import Workshop
 from controller.engine.templating import Helm
 from controller.model import Capabilities, ChartOptions, Invalid, Stalled, Unequipped
-from controller.render import ChartTemplate, Rendered, RenderRequest, render
+from controller.render import ChartTemplate, Rendered, RenderRequest, facts_of, render
 from controller.runtime.scratch import MEMORY
 from tests.render.requests import request_of
 
@@ -51,17 +51,21 @@ FILES = {
 }
 
 
-async def rendered(helm: Path, request: RenderRequest) -> Rendered:
+async def rendered(helm: Path, request: RenderRequest, capabilities: Capabilities | None = None) -> Rendered:
+    async def facts() -> bytes:
+        return facts_of(capabilities or Capabilities())
+
     async def do(prepared: Any) -> Rendered:
         return render(replace(request, prepared=prepared))
 
-    return await Workshop({ChartTemplate: Helm(str(helm))}).work(do)
+    return await Workshop({ChartTemplate: Helm(str(helm))}).work(do, facts)
 
 
 async def bodies(
     helm: Path, files: Mapping[str, str], overlays: Mapping[str, str] | None = None, **more: Any
 ) -> list[dict[str, Any]]:
-    result = await rendered(helm, request_of(files, overlays, **more))
+    capabilities = more.pop("capabilities", None)
+    result = await rendered(helm, request_of(files, overlays, **more), capabilities)
     return [json.loads(one.body) for one in result.desired.manifests]
 
 

@@ -34,6 +34,7 @@ class PastRender:
     fleet: Fleet
     entry: Entry
     application: Mirror
+    asks_cluster: bool
 
 
 async def render_at(
@@ -53,7 +54,7 @@ async def render_at(
     mirror = mirrors.mirror(entry.repository.url, entry.repository.credentials)
     application = await _checkout(mirror, entry.repository.name, revision.application)
     rendered = await Renderer(workshop=workshop).rendered(placement, entry, application, checkout)
-    return PastRender(rendered.desired, fleet, entry, mirror)
+    return PastRender(rendered.desired, fleet, entry, mirror, rendered.asks_cluster)
 
 
 async def _checkout(mirror: Mirror, name: RepositoryName, commit: CommitId) -> Checkout:

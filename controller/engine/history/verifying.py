@@ -21,6 +21,8 @@ from controller.git import BranchFiles, Mirror, Mirrors
 from controller.model import PLATFORM, ConvergeError, GroupRef, OnPending, PlacementRef, Stalled, TargetName
 from controller.records import recorded_contents, rendered_contents
 
+UNKNOWN_CLUSTER = "it is a chart, which may ask what its cluster serves, and that is not recorded"
+
 
 class Verdict(StrEnum):
     PROVEN = "proven"
@@ -93,6 +95,8 @@ async def _proof(
         wrong += await _unsigned(render, version)
     except ConvergeError as error:
         return Proof(placement, version, Verdict.OPEN, (str(error),))
+    if wrong and render.asks_cluster:
+        return Proof(placement, version, Verdict.OPEN, (*wrong, UNKNOWN_CLUSTER))
     for key, content in wanted.items():
         older.setdefault(key, set()).add(content)
     return Proof(placement, version, Verdict.REFUTED if wrong else Verdict.PROVEN, tuple(wrong))

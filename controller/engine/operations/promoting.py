@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from controller.config import read_platform
+from controller.config import check_version_range, read_platform
 from controller.engine.operations.entries import edit_entry, entry_of
 from controller.engine.operations.overlays import Image, images_of, overlay, overlay_path, with_images
 from controller.engine.operations.setting import overlay_folder
-from controller.model import Application, CommitId, EnvironmentName, GroupRef, Stalled, Tree
+from controller.model import Application, CommitId, EnvironmentName, GroupRef, Repository, Stalled, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,17 @@ class Promote:
             )
         files = dict(self._overlay(tree))
         if self.revision:
-            files |= edit_entry(tree, self.group, {("revision",): self.revision})
+            field = self._field(platform.repositories[theirs.repository])
+            files |= edit_entry(tree, self.group, {(field,): self.revision})
         return files
+
+    def _field(self, repository: Repository) -> str:
+        """Say which field names the revision: of a chart it is its version."""
+        if not repository.is_chart:
+            return "revision"
+        if check_version_range(self.revision):
+            raise Stalled(f"{self.source} follows a range of versions: name the version in {self.environment} by hand")
+        return "version"
 
     def _overlay(self, tree: Tree) -> Mapping[str, bytes]:
         _, value = overlay(tree, overlay_path(tree, overlay_folder(self.source)))

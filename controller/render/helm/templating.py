@@ -11,7 +11,7 @@ from controller.documents import Dialect, read
 from controller.model import EntryKind, Invalid, Origin, Position, Problem
 from controller.render.helm.chart import Chart, read_chart
 from controller.render.helm.values import values_of
-from controller.render.needs import ChartTemplate, results_of
+from controller.render.needs import ChartTemplate, ClusterFacts, capabilities_of, results_of
 from controller.render.parameters import Substitution
 from controller.render.plain import CHART_FILE, check_head, is_list
 from controller.render.request import Draft, RenderRequest
@@ -34,13 +34,15 @@ def chart_drafts(
     if len(release) > LONGEST_RELEASE:
         advice = f"Set `release` of the application to a name of at most {LONGEST_RELEASE} characters."
         raise Invalid([Problem(where, f"the release name {release} is too long for helm", advice=advice)])
+    (facts,) = results_of([ClusterFacts()], request.prepared)
+    capabilities = capabilities_of(facts)
     need = ChartTemplate(
         files=chart.files,
         values=values_of(request, chart, application, platform, parameters),
         release=release,
         namespace=request.namespace or "default",
-        kube_version=request.capabilities.kube_version,
-        api_versions=request.capabilities.api_versions,
+        kube_version=capabilities.kube_version,
+        api_versions=capabilities.api_versions,
         where=where,
         path=request.path,
         homes=chart.homes,

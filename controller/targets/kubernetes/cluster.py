@@ -12,6 +12,7 @@ from typing import Final, Self
 from controller.model import (
     Application,
     Applied,
+    Capabilities,
     ConvergeError,
     Desired,
     Digest,
@@ -44,6 +45,7 @@ from controller.targets.kubernetes.planning import Planner
 from controller.targets.kubernetes.reach import Reach
 from controller.targets.kubernetes.waiting import Changes
 
+CAPABILITIES_SECONDS: Final = 600.0
 FINISHED: Final = frozenset({"Complete", "Failed"})  # conditions of a Job that runs no more
 
 
@@ -69,6 +71,9 @@ class Cluster:
         self._identity = Identity(name, spec.uid, is_hidden=bool(spec.namespaces))
         self._connection = Connection(name, self._identity.watching(source))
         self._discovery = Discovery(self._connection)
+        self._clock = clock
+        self._capabilities: Capabilities | None = None
+        self._asked = 0.0
         self._changed = changed
         self._changes = Changes()
         self._cache = Cache(
@@ -146,6 +151,13 @@ class Cluster:
     def judge_by(self, rules: HealthRules) -> None:
         """Judge health by these rules, which go before our own."""
         self._cache.judge_by(rules)
+
+    async def capabilities(self) -> Capabilities:
+        """Tell the version and the kinds that it serves: asked once, and again when some minutes have passed."""
+        now = self._clock.monotonic()
+        if self._capabilities is None or now - self._asked > CAPABILITIES_SECONDS:
+            self._capabilities, self._asked = await self._discovery.capabilities(), now
+        return self._capabilities
 
     async def placements(self) -> tuple[PlacementRef, ...]:
         """Name the placements that have a parent here."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from controller.model import Stalled, Transient, Waiting
+from controller.model import Capabilities, Stalled, Transient, Waiting
 from controller.targets.kubernetes.connection import JSON, Connection, Request, Response
 
 AGGREGATED: Final = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,{JSON}"
@@ -94,6 +94,12 @@ class Discovery:
                 raise _missing(served, self._connection.name, group, kind, "")
         return found
 
+    async def capabilities(self) -> Capabilities:
+        """Ask for the version and the kinds, now. Raises Stalled, Transient."""
+        answer, served = await asyncio.gather(self._connection.send(Request("GET", "/version")), self.refresh())
+        version = _decoded(self._connection.name, "/version", answer).get("gitVersion", "")
+        return capabilities_of(str(version), served)
+
     async def refresh(self) -> Served:
         """Ask now; those who ask while an answer is on its way and came after its question wait for the next."""
         asked = self._round
@@ -102,6 +108,12 @@ class Discovery:
                 self._round += 1
                 self._served = await _discover(self._connection)
             return self._served
+
+
+def capabilities_of(version: str, served: Served) -> Capabilities:
+    """Say what charts may ask of a cluster: `apps/v1` and `apps/v1/Deployment`. Pure."""
+    kinds = {f"{api_version}/{kind}" for api_version, kind in served.resources if kind}
+    return Capabilities(version, tuple(sorted({*kinds, *(api_version for api_version, _ in served.resources)})))
 
 
 async def _discover(connection: Connection) -> Served:

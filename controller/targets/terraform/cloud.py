@@ -15,6 +15,7 @@ from controller.model import (
     Action,
     Application,
     Applied,
+    Capabilities,
     ConvergeError,
     Desired,
     Digest,
@@ -76,6 +77,10 @@ class Cloud:
             if one.timer is not None:
                 one.timer.cancel()
             one.planner.workspace.drop()
+
+    async def capabilities(self) -> Capabilities:
+        """Tell nothing: no module asks."""
+        return Capabilities()
 
     async def observe(self, placement: PlacementRef, desired: Desired | None = None, /) -> Observation:
         """Tell what the state said last; pull it where nobody did yet.
