@@ -23,14 +23,19 @@ from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
 from benchmarks.plane import Plane, plane
 from benchmarks.query import Asked, measure_query
 from benchmarks.rendering import Rendering, measure_rendering, table
+from benchmarks.workspaces import Workspaces, measure_workspaces
+from benchmarks.workspaces import table as workspaces_table
 
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
 CLUSTER_NAMES = ("delivery", "drift", "idle")
-NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query")
+NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query", "terraform")
 MORE_POLLS = 1.25
 APPLICATIONS = 1000
 INSTANCES = 100_000
+WORKSPACES = 100
+OVERHEAD, OVERHEAD_SECONDS = 0.05, 0.1  # whichever is more
+EVEN = 2.0
 INDEX_SECONDS, QUERY_SECONDS = 60.0, 1.0
 FOUND_SECONDS, CORRECTED_SECONDS = 1.0, 2.0
 
@@ -76,6 +81,8 @@ def main(  # a command line
         goals += _changes(asyncio.run(measure_changes(100 if quick else APPLICATIONS, runs)))
     if "query" in names:
         goals += _query(asyncio.run(measure_query(1000 if quick else INSTANCES)))
+    if "terraform" in names:
+        goals += _workspaces(asyncio.run(measure_workspaces(10 if quick else WORKSPACES, runs)))
     if quick:
         print("quick: nothing is judged")
         return
@@ -184,6 +191,21 @@ def _changes(measured: Changes) -> Sequence[Goal]:
         Goal("the decision for all the others, s", median(measured.decisions), 0.05),
         Goal("converge plan --ref with an empty cache, s", measured.first_plan, 2.0),
         Goal("converge plan --ref, s", median(measured.plans), 2.0),
+    ]
+
+
+def _workspaces(measured: Workspaces) -> Sequence[Goal]:
+    print("\n".join(workspaces_table(measured)) + "\n")
+    return [
+        Goal(
+            "a look ÷ terraform plan and show",
+            1 + (0.0 if measured.overhead_seconds <= OVERHEAD_SECONDS else measured.overhead),
+            1 + OVERHEAD,
+        ),
+        Goal("most looks of a workspace ÷ fewest", max(measured.looks) / max(1, min(measured.looks)), EVEN),
+        Goal("drift found after its interval ÷ what is promised", measured.lateness, 1.0),
+        Goal("a plan of 2,000 resources read, s", measured.parsed, 1.0),
+        Goal("a plan of 2,000 resources read, MiB", measured.parsed_mebibytes, 100.0),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from controller.model import (
     TargetName,
     TerraformTarget,
 )
-from controller.render import RenderRequest
+from controller.render import RenderRequest, overlay_paths
 from controller.render.terraform import render_workspace
 from controller.runtime import CredentialStore, SystemClock
 from controller.targets.terraform import Cloud, Clouds
@@ -50,16 +50,17 @@ def render(
     path: str = "infra",
     parameters: Mapping[str, Any] | None = None,
     commit: str = "a",
+    ref: PlacementRef = REF,
 ) -> Desired:
     revision = Revision(CommitId(commit * 40), CommitId("b" * 40))
     return render_workspace(
         RenderRequest(
-            placement=REF,
+            placement=ref,
             revision=revision,
             application=MemoryTree(files, RepositoryName("shop"), revision.application),
             path=path,
             platform=MemoryTree(platform or {}, PLATFORM, revision.platform),
-            overlays=("overlays/prod", "overlays/prod/shop", "overlays/prod/shop/cloud"),
+            overlays=overlay_paths(ref),
             parameters=parameters or {},
         )
     ).desired
@@ -89,6 +90,7 @@ class Place:
 
     cloud: Cloud
     changed: list[PlacementRef] = field(default_factory=list)
+    woken: Callable[[PlacementRef], object] | None = None  # called for each that changed, beside noting it
 
     async def observe(self, desired: Desired | None = None) -> Observation:
         return await self.cloud.observe(REF, desired)
@@ -112,9 +114,17 @@ async def open_place(fake: FakeCloud, directory: Path, **fields: Any) -> AsyncIt
     keys.mkdir(parents=True, exist_ok=True)
     (keys / "prod").write_text("a key of this test alone")
     clouds = Clouds(directory / "cache", credentials=store, clock=SystemClock(), configuration=fake.configuration)
-    changed: list[PlacementRef] = []
-    async with clouds.open(spec(fake, **fields), REF.environment, INSTALLATION, changed=changed.append) as cloud:
-        yield Place(cloud, changed)
+    place: Place | None = None
+
+    def changed(ref: PlacementRef) -> None:
+        if place is not None:
+            place.changed.append(ref)
+            if place.woken is not None:
+                place.woken(ref)
+
+    async with clouds.open(spec(fake, **fields), REF.environment, INSTALLATION, changed=changed) as cloud:
+        place = Place(cloud)
+        yield place
 
 
 def nothing(desired: Desired) -> Desired:
