@@ -71,7 +71,7 @@ class Workspaces:
 
     @property
     def lateness(self) -> float:
-        """The latest find, as a share of what is promised: the interval, its jitter, and rarer where looks take long."""
+        """The latest find, as a share of what is promised: jitter, and rarer where looks take long."""
         promised = JITTER * self.interval + (1 + SLOWEST) * self.slowest
         return max(self.found, default=float("inf")) / promised
 
@@ -167,8 +167,8 @@ async def _schedule(
 ) -> tuple[Sequence[int], float, float, Sequence[float]]:
     """Have many workspaces look on their own schedule for a few intervals.
 
-    Gives the looks of each, the slowest look, the peak of memory, and for one hand edit per interval from when on it was
-    found: seconds over the interval.
+    Gives the looks of each, the slowest look, the peak of memory, and for one hand edit per interval when it was found:
+    seconds over the interval.
     """
     looks: Counter[PlacementRef] = Counter()
     found: list[float] = []
@@ -253,7 +253,8 @@ def table(one: Workspaces) -> Iterator[str]:
     )
     yield (
         f"{one.workspaces} workspaces every {one.interval:g} s for {ROUNDS} intervals: {min(one.looks)} to "
-        f"{max(one.looks)} looks each, the slowest {one.slowest:.1f} s, peak {one.peak_mebibytes:.0f} MiB (PSS, terraform and providers included)"
+        f"{max(one.looks)} looks each, the slowest {one.slowest:.1f} s, "
+        f"peak {one.peak_mebibytes:.0f} MiB (PSS, terraform and providers included)"
     )
     late = ", ".join(f"{seconds:+.1f}" for seconds in one.found)
     yield f"hand edits found after their interval, s: {late or 'none'}"
