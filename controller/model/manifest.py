@@ -86,6 +86,8 @@ class Desired:
     digest: Digest  # over the manifests' keys and digests, in key order; the same desired state has the same digest
     inputs: Digest  # over everything the render read, and the renderer's version
     on_failure: tuple[Manifest, ...] = ()  # written only when a sync of it fails
+    before_delete: tuple[Manifest, ...] = ()  # written when it is taken away: before anything of it goes
+    after_delete: tuple[Manifest, ...] = ()  # and when all of it has gone
     behind: Behind = FIRST
     spared: frozenset[ObjectKey] = frozenset()  # git names them as somebody else's: never written, never deleted
     neighbours: Neighbours | None = field(default=None, compare=False)  # None: no object moves

@@ -73,6 +73,8 @@ class Plan:
     hash: Digest
     neighbours: Neighbours | None = None  # of the Desired
     on_failure: tuple[Manifest, ...] = ()  # of the Desired
+    before_delete: tuple[Manifest, ...] = ()  # of the Desired; of what is taken away, as they were applied last
+    after_delete: tuple[Manifest, ...] = ()
     is_whole: bool = False
     correction: Plan | None = None
 

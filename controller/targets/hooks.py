@@ -1,12 +1,14 @@
 """When in a sync an object has its turn: hooks, in our words and in those of Argo CD and Helm. Pure.
 
 `before` comes ahead of every wave and `after` behind them, each when all before it is healthy; `failure` only when a
-sync failed. What others run at a deletion, as a test, or never is no part of the desired state.
+sync failed; `before-delete` and `after-delete` when the application is taken away. What others run as a test, at a
+rollback, or never is no part of the desired state.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Iterator, Mapping
+from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 import orjson
@@ -16,6 +18,10 @@ from controller.model import Manifest, Stalled
 HOOK: Final = "converge/hook"
 ARGO_HOOK: Final = "argocd.argoproj.io/hook"
 HELM_HOOK: Final = "helm.sh/hook"
+POLICY: Final = "converge/hook-delete-policy"
+ARGO_POLICY: Final = "argocd.argoproj.io/hook-delete-policy"
+HELM_POLICY: Final = "helm.sh/hook-delete-policy"
+POLICY_MARKS: Final = tuple(one.encode() for one in (POLICY, ARGO_POLICY, HELM_POLICY))
 MARKS: Final = tuple(one.encode() for one in (HOOK, ARGO_HOOK, HELM_HOOK))  # looked for in the bytes
 
 
@@ -24,18 +30,24 @@ class Phase(IntEnum):
     ORDINARY = 0
     AFTER = 1
     FAILURE = 2
-    NEVER = 3
+    BEFORE_DELETE = 3
+    AFTER_DELETE = 4
+    NEVER = 5
 
 
-OURS: Final = {"before": Phase.BEFORE, "after": Phase.AFTER, "failure": Phase.FAILURE}
+NO_HOOK: Final = frozenset({Phase.ORDINARY})
+OURS: Final = {
+    "before": Phase.BEFORE, "after": Phase.AFTER, "failure": Phase.FAILURE,
+    "before-delete": Phase.BEFORE_DELETE, "after-delete": Phase.AFTER_DELETE,
+}  # fmt: skip
 ARGO: Final = {
     "PreSync": Phase.BEFORE, "Sync": Phase.ORDINARY, "PostSync": Phase.AFTER, "SyncFail": Phase.FAILURE,
-    "PreDelete": Phase.NEVER, "PostDelete": Phase.NEVER, "Skip": Phase.NEVER,
+    "PreDelete": Phase.BEFORE_DELETE, "PostDelete": Phase.AFTER_DELETE, "Skip": Phase.NEVER,
 }  # fmt: skip
 HELM: Final = {
     "pre-install": Phase.BEFORE, "pre-upgrade": Phase.BEFORE, "post-install": Phase.AFTER, "post-upgrade": Phase.AFTER,
-    "crd-install": Phase.ORDINARY, "pre-delete": Phase.NEVER, "post-delete": Phase.NEVER, "pre-rollback": Phase.NEVER,
-    "post-rollback": Phase.NEVER, "test": Phase.NEVER, "test-success": Phase.NEVER,
+    "crd-install": Phase.ORDINARY, "pre-delete": Phase.BEFORE_DELETE, "post-delete": Phase.AFTER_DELETE,
+    "pre-rollback": Phase.NEVER, "post-rollback": Phase.NEVER, "test": Phase.NEVER, "test-success": Phase.NEVER,
 }  # fmt: skip
 
 
@@ -44,20 +56,57 @@ def phase_of(manifest: Manifest) -> Phase:
 
     Of several turns that others name, the first of a sync counts: an object is there once.
     """
+    return min(phases_of(manifest))
+
+
+def phases_of(manifest: Manifest) -> frozenset[Phase]:
+    """Read every turn of an object; an ordinary one has that alone. Raises as `phase_of`."""
     if not any(mark in manifest.body for mark in MARKS):
-        return Phase.ORDINARY
+        return NO_HOOK
     annotations: dict[str, Any] = (orjson.loads(manifest.body).get("metadata") or {}).get("annotations") or {}
     if HOOK in annotations:
         said = annotations[HOOK]
         if said not in OURS:
             known = " or ".join(f'"{one}"' for one in OURS)
             raise Stalled(f'{manifest.origin}: metadata.annotations["{HOOK}"]: "{said}" means nothing. Write {known}')
-        return OURS[said]
+        return frozenset({OURS[said]})
     for name, meanings in ((ARGO_HOOK, ARGO), (HELM_HOOK, HELM)):
-        turns = [meanings[one.strip()] for one in str(annotations.get(name, "")).split(",") if one.strip() in meanings]
+        turns = frozenset(meanings[one] for one in _words(annotations, name) if one in meanings)
         if turns:
-            return min(turns)
-    return Phase.ORDINARY
+            return turns
+    return NO_HOOK
+
+
+class Ending(StrEnum):
+    """When a hook's object is taken away again; without a word it stays until its content changes."""
+
+    SUCCEEDED = "hook-succeeded"
+    FAILED = "hook-failed"
+
+
+def endings_of(manifest: Manifest) -> frozenset[Ending]:
+    """Read a hook's delete policy. What comes before its creation goes in any case, where the content is another."""
+    if not any(mark in manifest.body for mark in POLICY_MARKS):
+        return frozenset()
+    annotations: dict[str, Any] = (orjson.loads(manifest.body).get("metadata") or {}).get("annotations") or {}
+    ours = set(_words(annotations, POLICY))
+    if unknown := ours - POLICIES.keys():
+        known = " or ".join(f'"{one}"' for one in POLICIES)
+        raise Stalled(
+            f'{manifest.origin}: metadata.annotations["{POLICY}"]: "{min(unknown)}" means nothing. Write {known}'
+        )
+    words = ours or {*_words(annotations, ARGO_POLICY), *_words(annotations, HELM_POLICY)}
+    return frozenset(found for one in words if (found := POLICIES.get(one)) is not None)
+
+
+def _words(annotations: Mapping[str, Any], name: str) -> Iterator[str]:
+    return (one.strip() for one in str(annotations.get(name, "")).split(",") if one.strip())
+
+
+POLICIES: Final[Mapping[str, Ending | None]] = {
+    "before-hook-creation": None, "hook-succeeded": Ending.SUCCEEDED, "hook-failed": Ending.FAILED,
+    "BeforeHookCreation": None, "HookSucceeded": Ending.SUCCEEDED, "HookFailed": Ending.FAILED,
+}  # fmt: skip
 
 
 def is_hook(manifest: Manifest) -> bool:

@@ -19,10 +19,11 @@ import orjson
 
 from controller.config import matches_any, matches_kind
 from controller.documents import Dialect, canonical, digest_of, read
-from controller.model import Desired, Digest, Ignore, Manifest, ObjectKey, Release
+from controller.model import Desired, Digest, Ignore, Manifest, ObjectKey, Release, Stalled
 from controller.targets.asking import said_releases
-from controller.targets.hooks import Phase, phase_of
+from controller.targets.hooks import HOOK, Phase, phase_of, phases_of
 
+AT_DELETION: Final = frozenset({Phase.BEFORE_DELETE, Phase.AFTER_DELETE})
 # Who decides on the number of replicas of the object that its `scaleTargetRef` names.
 AUTOSCALERS: Final = frozenset({"HorizontalPodAutoscaler.autoscaling", "ScaledObject.keda.sh"})
 REPLICAS: Final = "spec.replicas"
@@ -44,7 +45,7 @@ def release(desired: Desired, rules: Iterable[Ignore], *, now: datetime) -> Desi
 
 def _without_rare_hooks(desired: Desired) -> Desired:
     rare = {one.key: phase for one in desired.manifests if (phase := phase_of(one)) >= Phase.FAILURE}
-    if not rare:
+    if not rare and not any(phases_of(one) & AT_DELETION for one in desired.manifests):
         return desired
     ordinary = tuple(one for one in desired.manifests if one.key not in rare)
     # Run once for each desired state that fails: another one makes another digest of them.
@@ -53,7 +54,32 @@ def _without_rare_hooks(desired: Desired) -> Desired:
         for one in desired.manifests
         if rare.get(one.key) is Phase.FAILURE
     )
-    return replace(desired, manifests=ordinary, on_failure=on_failure)
+    return replace(
+        desired,
+        manifests=ordinary,
+        on_failure=on_failure,
+        before_delete=_at_deletion(desired, Phase.BEFORE_DELETE),
+        after_delete=_at_deletion(desired, Phase.AFTER_DELETE),
+    )
+
+
+def _at_deletion(desired: Desired, phase: Phase) -> tuple[Manifest, ...]:
+    """Give the hooks of a deletion, by digests of their own: a Job that ran in a sync as well runs again.
+
+    They are kept on the target in a ConfigMap, for a deletion renders nothing; so no Secret is among them.
+    """
+    found = [one for one in desired.manifests if phase in phases_of(one)]
+    for one in found:
+        if one.key.group_kind == "Secret" and phase_of(one) is phase and HOOK.encode() in one.body:
+            raise Stalled(
+                f"{one.key} ({one.origin}): a Secret can't be a hook of deletions, which are kept in a ConfigMap. "
+                "Make it an ordinary object of the application"
+            )
+    return tuple(
+        replace(one, digest=digest_of(f"{one.digest} {phase.name}".encode()))
+        for one in found
+        if one.key.group_kind != "Secret"
+    )
 
 
 def next_end(rules: Iterable[Ignore], *, now: datetime) -> datetime | None:

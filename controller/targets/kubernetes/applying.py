@@ -10,32 +10,29 @@ longer says goes, in reverse order. A run that dies between any two requests lea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
 from controller.model import (
-    Action,
     Application,
     Applied,
     ConvergeError,
-    Health,
-    Manifest,
     ObjectKey,
     ObjectPlan,
     Permitted,
     Result,
-    Stalled,
     State,
-    Transient,
     Waiting,
 )
-from controller.targets.hooks import Phase, is_hook
+from controller.targets.hooks import Phase, endings_of, is_hook
+from controller.targets.kubernetes.awaiting import HealthWaits
 from controller.targets.kubernetes.cache import Cache
 from controller.targets.kubernetes.deleting import Deleter
 from controller.targets.kubernetes.discovery import Discovery
 from controller.targets.kubernetes.errors import combined
+from controller.targets.kubernetes.hook_running import Hooks
 from controller.targets.kubernetes.inventory import Inventories, Inventory
+from controller.targets.kubernetes.kept_hooks import pack_hooks
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.planning import JOB, SHARED, Planner, brought_kinds, coming_of, is_deferred
 from controller.targets.kubernetes.pruning import leftovers
@@ -46,7 +43,6 @@ from controller.targets.kubernetes.writing import Writer
 
 FOUNDATION_SECONDS: Final = 60.0  # until a new definition is served, or a new namespace is there
 SERVED_PAUSES: Final = (0.1, 0.4, 1.5, 5.0)  # seconds
-READY: Final = frozenset({Health.HEALTHY, Health.SUSPENDED})
 
 
 class Applier:
@@ -69,6 +65,8 @@ class Applier:
         self._changes = changes
         self._writer = Writer(planner, discovery, cache, inventories, lease, changes)
         self._deleter = Deleter(planner, discovery, cache, lease, changes)
+        self._waits = HealthWaits(cache, inventories, changes)
+        self._hooks = Hooks(planner, cache, inventories, self._writer, self._deleter, self._waits)
 
     async def apply(self, plan: Permitted, application: Application, *, superseded: asyncio.Event) -> Applied:
         """Write a plan, and say what became of each object of it."""
@@ -99,34 +97,42 @@ class Applier:
             await self._announce(run)
             await self._write_stages(run)
             if run.failures:
-                await self._tell_failure(run)
+                await self._end_hooks(run)
+                await self._hooks.tell_failure(run)
                 return
         await self._record(run)
+        if run.writes and not await self._end_hooks(run):
+            return
         if not run.deletions:
             return
-        if run.writes and not await self._is_healthy(run, run.awaited, "deletes nothing before it is healthy:"):
+        if run.writes and not await self._waits.is_healthy(run, run.awaited, "deletes nothing before it is healthy:"):
             return
-        if await self._deleter.prune(run):
+        if await self._prune(run):
             await self._close(run)
 
-    async def _tell_failure(self, run: Run) -> None:
-        """Write the hooks that a failed sync has: once for each desired state, not for a hiccup or a newer commit."""
-        hooks = run.plan.on_failure
-        if not hooks or run.superseded.is_set() or all(isinstance(one, Transient) for one in run.failures):
-            return
-        await self._planner.follow(hooks)
-        await self._inventories.update(
-            run.plan.placement, lambda inventory: inventory.widened([one.key for one in hooks])
-        )
-        context = self._writer.context(run)
-        for one in hooks:
-            planned = ObjectPlan(key=one.key, action=Action.CREATE, manifest=one)
-            looked = await self._writer.look(run, planned, context)
-            result = looked if isinstance(looked, ConvergeError) else await self._written(run, looked)
-            run.settle([planned], [result])
+    async def _prune(self, run: Run) -> bool:
+        """Delete what the plan says, between the hooks of a deletion where all of the placement goes."""
+        parent = self._planner.parent(run.plan.placement)
+        is_last = any(one.key == parent for one in run.deletions)
+        if not is_last or any(one.objection and one.manifest is None for one in run.plan.objects):
+            return await self._deleter.prune(run)
+        before, after = run.plan.before_delete, run.plan.after_delete
+        if not await self._hooks.run(run, before, "deletes nothing before"):
+            return False
+        if not await self._deleter.prune(run, staying={one.key for one in (*before, *after)}):
+            return False
+        if not await self._hooks.run(run, after, "is gone but for"):
+            return False
+        return await self._hooks.clear(run, (*before, *after)) and await self._deleter.is_gone(run)
 
-    async def _written(self, run: Run, one: ObjectPlan) -> Result | ConvergeError:
-        return Result.UNCHANGED if one.action is Action.NOTHING else await self._writer.write(run, one)
+    async def _end_hooks(self, run: Run) -> bool:
+        """Wait for the hooks that are to go when they ended, and take them away: the next run does not know of them."""
+        ending = [one for one in run.awaited if endings_of(one) and is_hook(one)]
+        if not ending:
+            return True
+        if not run.failures:
+            await self._waits.is_healthy(run, ending, "waits for")
+        return await self._hooks.end(run, ending) and not run.failures
 
     async def _announce(self, run: Run) -> None:
         """Name in the parent what is about to be written, before the first of it is."""
@@ -146,7 +152,7 @@ class Applier:
             if not stage.is_foundation and turn not in waited_for:
                 waited_for.add(turn)
                 earlier = [one for one in run.awaited if turn_of(one) < turn]
-                if earlier and not await self._is_healthy(run, earlier, f"{_spoken(turn)} waits for"):
+                if earlier and not await self._waits.is_healthy(run, earlier, f"{_spoken(turn)} waits for"):
                     return
             objects = await self._preflight(run, stage)
             if run.failures:
@@ -180,7 +186,7 @@ class Applier:
         keys = [one.key for one in stage.objects if one.manifest and one.manifest.digest != SHARED]
         text = await self._changes.until_met(
             run.plan.placement,
-            lambda: self._unhealthy(run, keys),
+            lambda: self._waits.unhealthy(run, keys),
             deadline_seconds=FOUNDATION_SECONDS,
             superseded=run.superseded,
         )
@@ -204,47 +210,6 @@ class Applier:
             else:
                 return
 
-    async def _is_healthy(self, run: Run, manifests: Sequence[Manifest], what: str) -> bool:
-        """Wait until objects are healthy; at the deadline say what is not, which is no failure of what was written."""
-        keys = [one.key for one in manifests]
-        seconds = run.application.sync.health_seconds
-        hooks = frozenset(one.key for one in manifests if is_hook(one))
-        text = await self._changes.until_met(
-            run.plan.placement,
-            lambda: "" if self._broken(run, hooks) else self._unhealthy(run, keys),
-            deadline_seconds=seconds,
-            superseded=run.superseded,
-        )
-        if broken := self._broken(run, hooks):
-            run.failures.append(Stalled(f"{what} a hook that failed: {broken}"))
-            return False
-        if not text:
-            return True
-        if run.superseded.is_set():
-            run.failures.append(Transient(f"{what} {text}; a newer commit ended the wait"))
-        else:
-            run.failures.append(Waiting(f"{what} {text} (for {seconds} s)"))
-        return False
-
-    def _unhealthy(self, run: Run, keys: Sequence[ObjectKey]) -> str:
-        members = {one.key: one for one in self._cache.members(run.plan.placement)}
-        finished = self._inventories.inventory(run.plan.placement).finished
-        found = []
-        for key in keys:
-            member = members.get(key)
-            if member is None and str(key) not in finished:
-                found.append(f"{key}: Missing")
-            elif member is not None and member.health not in READY:
-                reason = f" ({member.health_reason})" if member.health_reason else ""
-                found.append(f"{key}: {member.health}{reason}")
-        return "; ".join(found)
-
-    def _broken(self, run: Run, hooks: Collection[ObjectKey]) -> str:
-        """Say which hooks failed: nothing mends them but another content."""
-        members = self._cache.members(run.plan.placement) if hooks else ()
-        found = [one for one in members if one.key in hooks and one.health is Health.DEGRADED]
-        return "; ".join(f"{one.key} ({one.health_reason})" for one in found)
-
     async def _record(self, run: Run) -> None:
         """Say in the parent that the revision is applied, when all of it is; nothing where it says so already."""
         placement = run.plan.placement
@@ -253,11 +218,16 @@ class Applier:
         members = self._cache.members(placement)
         keys = [one.key for one in run.manifests]
         digests = {str(one.key): one.digest for one in run.manifests if one.key.group_kind == JOB}
+        hooks = pack_hooks(run.plan.before_delete, run.plan.after_delete)
 
         def recorded(inventory: Inventory) -> Inventory:
             left = leftovers(keys, members, run.application, inventory)
-            finished = {key: digest for key, digest in inventory.finished.items() if digests.get(key) == digest}
-            named = replace(inventory, kept=left.kept, finished=finished, account=run.application.service_account)
+            named = replace(
+                inventory.jobs_among(digests),
+                kept=left.kept,
+                account=run.application.service_account,
+                hooks=hooks,
+            )
             if run.writes or inventory.digest != run.plan.desired:
                 named = named.applied(run.plan.revision, run.plan.desired, keys)
             return named.narrowed([*keys, *(one.key for one in members)])

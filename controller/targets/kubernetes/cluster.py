@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -46,7 +45,8 @@ from controller.targets.kubernetes.reach import Reach
 from controller.targets.kubernetes.waiting import Changes
 
 CAPABILITIES_SECONDS: Final = 600.0
-FINISHED: Final = frozenset({"Complete", "Failed"})  # conditions of a Job that runs no more
+ENDS: Final = frozenset({"Complete", "Failed"})  # conditions of a Job that runs no more
+Ended = tuple[Digest, bool]  # what a Job ran as, and whether it failed in the end
 
 
 class Cluster:
@@ -98,7 +98,7 @@ class Cluster:
         self._stack = AsyncExitStack()
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ended: dict[PlacementRef, dict[str, Digest]] = {}  # Jobs that ended, to be written down
+        self._ended: dict[PlacementRef, dict[str, Ended]] = {}  # Jobs that ended, to be written down
         self._recording: set[PlacementRef] = set()  # whose are being written down
         self._diagnoser = Diagnoser(self._connection, clock=clock, start=self._start, told=changed)
 
@@ -131,7 +131,7 @@ class Cluster:
             applied_digest=inventory.digest,
             objects=(
                 *(self._live(one) for one in members if str(one.key) not in inventory.kept),
-                *_finished_jobs(inventory, members),
+                *_ended_jobs(inventory, members),
             ),
             has_loose_ends=inventory.has_loose_ends(one.key for one in members),
         )
@@ -186,21 +186,26 @@ class Cluster:
             self._start(self._record_jobs(placement))
         self._changed(placement)
 
-    def _unrecorded_jobs(self, placement: PlacementRef) -> dict[str, Digest]:
+    def _unrecorded_jobs(self, placement: PlacementRef) -> dict[str, Ended]:
         """Find the Jobs that ended and that the parent does not know of: their TTL may take them away at any time."""
         try:
-            jobs = [one for one in self._cache.members(placement) if one.key.kind == "Job" and _has_ended(one)]
+            jobs = [one for one in self._cache.members(placement) if one.key.kind == "Job" and _end_of(one)]
             stored = self._inventories.stored(placement) if jobs else None
         except Transient:
             return {}
         if stored is None:
             return {}
-        ended = {str(one.key): one.digest for one in jobs if one.digest is not None}
-        return {key: digest for key, digest in ended.items() if stored.inventory.finished.get(key) != digest}
+        ended = {str(one.key): (one.digest, _end_of(one) == "Failed") for one in jobs if one.digest is not None}
+        known = stored.inventory
+        return {
+            key: (digest, is_failed)
+            for key, (digest, is_failed) in ended.items()
+            if (known.failed if is_failed else known.finished).get(key) != digest
+        }
 
     async def _record_jobs(self, placement: PlacementRef) -> None:
         """Write down which Jobs ended, as they were seen: they may be gone by now. What fails waits for an event."""
-        jobs: dict[str, Digest] = {}
+        jobs: dict[str, Ended] = {}
         try:
             async with self._lease.held():
                 while jobs := self._ended.pop(placement, {}):
@@ -220,27 +225,33 @@ class Cluster:
             task.cancel()
 
 
-def _with_jobs(jobs: dict[str, Digest]) -> Callable[[Inventory], Inventory]:
+def _with_jobs(jobs: Mapping[str, Ended]) -> Callable[[Inventory], Inventory]:
+    finished = {key: digest for key, (digest, is_failed) in jobs.items() if not is_failed}
+    failed = {key: digest for key, (digest, is_failed) in jobs.items() if is_failed}
+
     def change(inventory: Inventory) -> Inventory:
         if inventory.is_empty:  # the parent has gone, and the application with it
             return inventory
-        return replace(inventory, finished={**inventory.finished, **jobs})
+        return inventory.with_jobs(finished, failed)
 
     return change
 
 
-def _has_ended(job: Member) -> bool:
+def _end_of(job: Member) -> str:
+    """Say how a Job ended, "" while it runs."""
     conditions = (job.live().get("status") or {}).get("conditions") or ()
-    return any(one.get("type") in FINISHED and one.get("status") == "True" for one in conditions)
+    return next((one["type"] for one in conditions if one.get("type") in ENDS and one.get("status") == "True"), "")
 
 
-def _finished_jobs(inventory: Inventory, members: Iterable[Member]) -> list[LiveObject]:
+def _ended_jobs(inventory: Inventory, members: Iterable[Member]) -> list[LiveObject]:
     """Give the Jobs that ran to their end and were taken away since: they are not missing."""
     live = {str(one.key) for one in members}
     found = []
-    for text, digest in sorted(inventory.finished.items()):
-        namespace, _, name = text.partition(" ")[2].partition("/")
-        if text not in live:
-            key = ObjectKey("batch", "Job", namespace, name)
-            found.append(LiveObject(key=key, uid="", digest=digest, health=Health.HEALTHY))
+    for health, jobs in ((Health.HEALTHY, inventory.finished), (Health.DEGRADED, inventory.failed)):
+        why = "it failed, and was taken away since" if health is Health.DEGRADED else ""
+        for text, digest in sorted(jobs.items()):
+            namespace, _, name = text.partition(" ")[2].partition("/")
+            if text not in live:
+                key = ObjectKey("batch", "Job", namespace, name)
+                found.append(LiveObject(key=key, uid="", digest=digest, health=health, health_reason=why))
     return found

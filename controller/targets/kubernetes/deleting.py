@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import orjson
@@ -36,8 +36,11 @@ class Deleter:
         self._lease = lease
         self._changes = changes
 
-    async def prune(self, run: Run) -> bool:
-        """Delete what the plan says, the parent excepted; True when that is done and its kinds may be forgotten."""
+    async def prune(self, run: Run, *, staying: Collection[ObjectKey] = ()) -> bool:
+        """Delete what the plan says, the parent excepted; True when that is done and its kinds may be forgotten.
+
+        `staying` are not waited for where all of the placement goes.
+        """
         parent = self._planner.parent(run.plan.placement)
         is_last = any(one.key == parent for one in run.deletions)
         members = [one for one in run.deletions if one.key != parent]
@@ -52,14 +55,24 @@ class Deleter:
                 return False
         if any(one.objection and one.manifest is None for one in run.plan.objects):
             return not is_last  # what was held back still needs its parent
-        return not is_last or await self._is_gone(run, None)
+        return not is_last or await self.is_gone(run, staying=staying)
 
-    async def _is_gone(self, run: Run, keys: Sequence[ObjectKey] | None) -> bool:
+    async def delete(self, run: Run, planned: Sequence[ObjectPlan]) -> bool:
+        """Delete some objects together; True when all of them were."""
+        results = await asyncio.gather(*(self._delete_caught(run, one) for one in planned))
+        return run.settle(planned, results)
+
+    async def is_gone(self, run: Run, *, staying: Collection[ObjectKey] = ()) -> bool:
+        """Wait until all of the placement has vanished, but for what stays."""
+        return await self._is_gone(run, None, staying)
+
+    async def _is_gone(self, run: Run, keys: Sequence[ObjectKey] | None, staying: Collection[ObjectKey] = ()) -> bool:
         """Wait until deleted objects (None: all of the placement) have vanished; at the deadline say what holds it."""
 
         def left() -> str:
             members = self._cache.members(run.plan.placement)
-            return "; ".join(_still_there(one) for one in members if keys is None or one.key in keys)
+            here = (one for one in members if one.key not in staying and (keys is None or one.key in keys))
+            return "; ".join(_still_there(one) for one in here)
 
         text = await self._changes.until_met(
             run.plan.placement,

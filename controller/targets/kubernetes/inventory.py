@@ -19,6 +19,7 @@ from controller.model import CommitId, Digest, InstallationId, ObjectKey, Placem
 from controller.targets.kubernetes.cache import Cache
 from controller.targets.kubernetes.connection import JSON, Connection, Request
 from controller.targets.kubernetes.errors import refusal
+from controller.targets.kubernetes.kept_hooks import DATA
 from controller.targets.kubernetes.labels import (
     APPLYSET_GROUP_KINDS_ANNOTATION,
     APPLYSET_ID_LABEL,
@@ -42,6 +43,7 @@ OBJECTS_ANNOTATION: Final = "converge/objects"  # a hash per object of that Desi
 KEPT_ANNOTATION: Final = "converge/kept"  # previous versions of generated objects, kept for a rollback
 ACCOUNT_ANNOTATION: Final = "converge/service-account"  # `namespace:name`
 FINISHED_ANNOTATION: Final = "converge/finished-jobs"  # Jobs that ran to their end, with the digest they ran at
+FAILED_ANNOTATION: Final = "converge/failed-jobs"  # the same of those that failed
 ATTEMPTS: Final = 5
 
 BY_MANAGER: Final = ("fieldManager", MANAGER)
@@ -59,6 +61,8 @@ class Inventory:
     objects: str = ""  # base64 of sorted four-byte hashes
     kept: frozenset[str] = frozenset()  # object keys, as text
     finished: Mapping[str, Digest] = field(default_factory=dict)  # by object key, as text
+    failed: Mapping[str, Digest] = field(default_factory=dict)  # those of them that failed in the end
+    hooks: str = ""  # of its deletion, packed (`kept_hooks`)
     account: str = ""  # the service account in whose place it is written: it also takes away what left git
 
     @property
@@ -81,7 +85,7 @@ class Inventory:
 
     def has_loose_ends(self, members: Iterable[ObjectKey]) -> bool:
         """Tell whether it names kinds of which nothing is left: a run died between a deletion and saying so here."""
-        finished = {text.partition(" ")[0] for text in self.finished}
+        finished = {text.partition(" ")[0] for text in (*self.finished, *self.failed)}
         return not self.group_kinds <= {one.group_kind for one in members} | finished
 
     def written_by(self, account: str) -> Inventory:
@@ -103,8 +107,24 @@ class Inventory:
         return any(hashes[index : index + 4] == wanted for index in range(0, len(hashes), 4))
 
     def has_run(self, key: ObjectKey, digest: Digest) -> bool:
-        """Tell whether a Job of this content ran to its end already."""
-        return self.finished.get(str(key)) == digest
+        """Tell whether a Job of this content ran to its end already, be it a failure."""
+        return digest in {self.finished.get(str(key)), self.failed.get(str(key))}
+
+    def with_jobs(self, finished: Mapping[str, Digest], failed: Mapping[str, Digest]) -> Inventory:
+        """Note Jobs that ran to their end: each as it ended last."""
+        return replace(
+            self,
+            finished={key: one for key, one in {**self.finished, **finished}.items() if key not in failed},
+            failed={key: one for key, one in {**self.failed, **failed}.items() if key not in finished},
+        )
+
+    def jobs_among(self, digests: Mapping[str, Digest]) -> Inventory:
+        """Forget the Jobs that are not desired any more, or with another content."""
+        return replace(
+            self,
+            finished={key: one for key, one in self.finished.items() if digests.get(key) == one},
+            failed={key: one for key, one in self.failed.items() if digests.get(key) == one},
+        )
 
 
 EMPTY: Final = Inventory()
@@ -129,13 +149,12 @@ def read_inventory(live: Mapping[str, Any]) -> Inventory:
         namespaces=_names(annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")),
         revision=Revision(CommitId(commits[0]), CommitId(commits[1])) if len(commits) == 2 else None,
         digest=Digest(annotations[APPLIED_ANNOTATION]) if annotations.get(APPLIED_ANNOTATION) else None,
+        hooks=str((live.get("data") or {}).get(DATA, "")),
         account=annotations.get(ACCOUNT_ANNOTATION, ""),
         objects=_base64(annotations.get(OBJECTS_ANNOTATION, "")),
         kept=frozenset(str(one) for one in _json(annotations.get(KEPT_ANNOTATION, ""), list)),
-        finished={
-            str(key): Digest(str(digest))
-            for key, digest in _json(annotations.get(FINISHED_ANNOTATION, ""), dict).items()
-        },
+        finished=_digests(annotations.get(FINISHED_ANNOTATION, "")),
+        failed=_digests(annotations.get(FAILED_ANNOTATION, "")),
     )
 
 
@@ -149,6 +168,10 @@ def _base64(text: str) -> str:
     except ValueError:
         return ""
     return text
+
+
+def _digests(text: str) -> Mapping[str, Digest]:
+    return {str(key): Digest(str(digest)) for key, digest in _json(text, dict).items()}
 
 
 def _json(text: str, kind: type[Any]) -> Any:
@@ -176,12 +199,13 @@ def parent_body(inventory: Inventory, installation: InstallationId, placement: P
         annotations[ACCOUNT_ANNOTATION] = inventory.account
     if inventory.kept:
         annotations[KEPT_ANNOTATION] = orjson.dumps(sorted(inventory.kept)).decode()
-    if inventory.finished:
-        finished = orjson.dumps(dict(inventory.finished), option=orjson.OPT_SORT_KEYS)
-        annotations[FINISHED_ANNOTATION] = finished.decode()
+    for name, jobs in ((FINISHED_ANNOTATION, inventory.finished), (FAILED_ANNOTATION, inventory.failed)):
+        if jobs:
+            annotations[name] = orjson.dumps(dict(jobs), option=orjson.OPT_SORT_KEYS).decode()
     labels = {INSTALLATION_LABEL: installation_hash(installation), APPLYSET_ID_LABEL: applyset_id(key)}
     metadata = {"name": key.name, "namespace": key.namespace, "labels": labels, "annotations": annotations}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    data = {"data": {DATA: inventory.hooks}} if inventory.hooks else {}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **data}
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from controller.targets.kubernetes.inventory import Inventories, Stored
 from controller.targets.kubernetes.judging import (
     plan_hash,
 )
+from controller.targets.kubernetes.kept_hooks import KeptHooks, unpack_hooks
 from controller.targets.kubernetes.looking import Context, Looker, blind, untouched
 from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, shared_namespace
 from controller.targets.kubernetes.options import options_of
@@ -92,6 +93,11 @@ class Planner:
             inventory=self._inventories.inventory(desired.placement),
             members={one.key: one for one in self._cache.members(desired.placement)},
         )
+        hooks = KeptHooks(desired.before_delete, desired.after_delete)
+        if application.state is not State.PRESENT:
+            hooks = unpack_hooks(context.inventory.hooks)
+            members = {key: one for key, one in context.members.items() if key not in hooks.keys}
+            context = replace(context, members=members)  # they have their own turn
         objects = [
             *await self._writes(manifests, context),
             *self._deletions(manifests, context, stored, desired.spared),
@@ -104,6 +110,8 @@ class Planner:
             hash=plan_hash(desired, objects, self._plan_key),
             neighbours=desired.neighbours,
             on_failure=desired.on_failure,
+            before_delete=hooks.before,
+            after_delete=hooks.after,
         )
 
     def marks(self, placement: PlacementRef, neighbours: Neighbours | None) -> Marks:
