@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 from rich.cells import cell_len
 
+from controller.records import parse_key
+
 Record = Mapping[str, Any]
 
 COLUMNS = ("kind", "name", "where", "sync", "health", "since")
@@ -68,21 +70,17 @@ def _text(value: Any) -> str:
 def _edges(found: Sequence[Record]) -> Iterator[tuple[str, str, str]]:
     """Give each relation once; an object that the application only names is the one that another application has."""
     keys = {one["identity"]["key"] for one in found}
-    by_place = {_place(key): key for key in sorted(keys)}
+    by_place = {parse_key(key).place: key for key in sorted(keys)}
     for one in found:
         for relation in one["relations"]:
             target = relation["target"]
-            yield one["identity"]["key"], relation["type"], by_place.get(_place(target), target)
-
-
-def _place(key: str) -> str:
-    parts = key.split("/")
-    return "/".join([parts[0], "_", *parts[2:]]) if len(parts) > 3 else key
+            yield one["identity"]["key"], relation["type"], by_place.get(parse_key(target).place, target)
 
 
 def _label(key: str) -> str:
-    parts = [one.replace("%2F", "/").replace("%25", "%") for one in key.split("/")]
-    return f"{parts[4].partition('.')[0]} {parts[5]}" if len(parts) > 5 else "/".join(parts)
+    parts = parse_key(key)
+    whole = "/".join(filter(None, (parts.environment, parts.application, parts.target)))
+    return whole if parts.model in ("Environment", "Application", "Target") else f"{parts.kind} {parts.name}"
 
 
 def _nodes(found: Sequence[Record]) -> list[str]:

@@ -34,6 +34,7 @@ async def _validate(
     from controller.cli.oddities import Oddities  # noqa: PLC0415
     from controller.cli.wiring import look_at  # noqa: PLC0415
     from controller.config import contested, read_platform  # noqa: PLC0415
+    from controller.engine import export_problems  # noqa: PLC0415
     from controller.runtime import DirectoryTree  # noqa: PLC0415
 
     tree = DirectoryTree(directory, PLATFORM)
@@ -41,11 +42,12 @@ async def _validate(
         found = read_platform(tree)
         fixtures = _health_fixtures(tree, found)
         if offline:
-            return [*(problem for some in found.problems.values() for problem in some), *fixtures], []
+            exports = export_problems(found.exports)
+            return [*exports, *(one for some in found.problems.values() for one in some), *fixtures], []
         snapshot = await look_at(tree, platform)
     except Invalid as error:
         return list(error.problems), []
-    problems: dict[Problem, None] = dict.fromkeys(fixtures)
+    problems: dict[Problem, None] = dict.fromkeys([*fixtures, *export_problems(snapshot.fleet.platform.exports)])
     desireds: list[Desired] = []
     oddities = Oddities()
     for placement in snapshot.select(()):

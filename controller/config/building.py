@@ -25,6 +25,7 @@ from controller.model import (
     Commits,
     Environment,
     EnvironmentName,
+    Export,
     GroupRef,
     HealthRules,
     Ignore,
@@ -67,6 +68,7 @@ def platform_of(
         },
         records=_records(spec.get("records")),
         commits=_commits(spec.get("commits")),
+        exports=tuple(_export(name, node) for name, node in spec.named("exports").items()),
         review_branches=spec.get("review").texts("branches") or (),
         environments={
             EnvironmentName(name): _environment(one, draft.repositories) for name, one in draft.environments.items()
@@ -111,6 +113,22 @@ def _records(node: Node) -> Records:
     name = node.text("repository")
     return Records(
         branch=node.text("branch", DEFAULT_RECORDS.branch), repository=RepositoryName(name) if name else None
+    )
+
+
+def _export(name: str, node: Node) -> Export:
+    repository, settings = node.text("repository"), node.get("settings").value
+    return Export(
+        name=name,
+        exporter=node.text("as"),
+        environments=node.texts("environments"),
+        models=node.texts("models"),
+        branch=node.text("branch"),
+        repository=RepositoryName(repository) if repository else None,
+        url=node.text("url"),
+        credentials=node.text("credentials"),
+        settings=settings if isinstance(settings, dict) else {},
+        origin=node.origin(),
     )
 
 

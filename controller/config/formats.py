@@ -13,7 +13,7 @@ from controller.config.cron import CronError, parse_cron
 from controller.config.duration import parse_duration
 from controller.config.moment import parse_moment
 from controller.config.refs import check_branch, check_revision, check_tree_path
-from controller.config.urls import check_git_url, check_repository_url
+from controller.config.urls import check_end_point, check_git_url, check_repository_url
 from controller.config.versions import check_version_range
 from controller.model import parse_field, parse_path
 
@@ -202,6 +202,12 @@ def _subject_template(text: str) -> Complaint | None:
     return Complaint("this leaves out what happened, or is no single line", 'Write "status: ${summary}".')
 
 
+def _address(text: str) -> Complaint | None:
+    if "*" not in text and _address_glob(text) is None:
+        return None
+    return Complaint(f"{quoted(text)} is no address", 'Write "converge@example.com".')
+
+
 def _branch_glob(text: str) -> Complaint | None:
     return check_branch(text.replace("*", "x"))
 
@@ -250,6 +256,7 @@ def _near_path(text: str) -> Complaint | None:
 
 FORMATS: Mapping[str, Check] = MappingProxyType(
     {
+        "address": _address,
         "address-glob": _address_glob,
         "branch-glob": _branch_glob,
         "commit-id": _commit,
@@ -261,6 +268,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "object-reference": _object_reference,
         "output-reference": _output_reference,
         "duration": _duration,
+        "end-point": check_end_point,
         "field": _field,
         "git-branch": check_branch,
         "git-revision": check_revision,

@@ -35,6 +35,7 @@ _TYPES = {
     "boolean": "true or false",
 }
 _FORMATS = {
+    "address": "address",
     "address-glob": "address or glob of addresses",
     "branch-glob": "branch or glob of branches",
     "commit-id": "commit",
@@ -46,6 +47,7 @@ _FORMATS = {
     "object-reference": "`Kind/name`",
     "output-reference": "`target.output`",
     "duration": "duration",
+    "end-point": "URL",
     "field": "field path or JSON pointer",
     "git-branch": "branch",
     "git-revision": "branch, tag or commit",

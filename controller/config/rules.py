@@ -50,7 +50,8 @@ def _known_repositories(draft: Draft, _tree: Tree) -> Iterator[Problem]:
     if draft.platform is None:
         return
     records = draft.platform.get("spec", "records")
-    for node in (records, *(entry for _, _, entry in applications(draft))):
+    exports = draft.platform.get("spec").named("exports").values()
+    for node in (records, *exports, *(entry for _, _, entry in applications(draft))):
         name = node.text("repository")
         if name and name not in draft.repositories:
             known = tuple(draft.repositories)
@@ -217,6 +218,24 @@ def _records_are_not_followed(draft: Draft, _tree: Tree) -> Iterator[Problem]:
             yield entry.get("revision").problem(what, "Follow another branch, or move the records.")
 
 
+def _exports_have_a_branch_of_their_own(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    """Files of an export are all that its branch holds: what else is there would be deleted."""
+    spec = draft.platform.get("spec") if draft.platform else None
+    if spec is None:
+        return
+    records = spec.get("records")
+    home = records.text("repository")
+    taken = {(home, records.text("branch", DEFAULT_RECORDS.branch)): "records"}
+    for _, name, entry in applications(draft):
+        revision = entry.text("revision").removeprefix("refs/heads/")
+        taken.setdefault((entry.text("repository"), revision), f"application {name}")
+    for name, node in spec.named("exports").items():
+        branch = node.text("branch")
+        other = taken.setdefault((node.text("repository", home), branch), name) if branch else name
+        if other != name:
+            yield node.get("branch").problem(f"{quoted(branch)} is the branch of {other}", "Name another one.")
+
+
 def _url(draft: Draft, node: Node) -> str:
     """Give the URL of the repository that a node names, "" where it names none that is known."""
     repository = draft.repositories.get(node.text("repository"))
@@ -277,4 +296,5 @@ RULES: tuple[Rule, ...] = (
     _account_in_a_namespace,
     _records_are_not_followed,
     _charts,
+    _exports_have_a_branch_of_their_own,
 )

@@ -10,6 +10,7 @@ from controller.config.complaint import Complaint, quoted
 
 _SCHEMES = ("https", "ssh", "file", "http")
 _FORMS = "Use https://, ssh://, file://, an absolute path, or http:// to this machine."
+_END_POINT = "Use https://, or http:// to this machine."
 _SCP = re.compile(r"(?:(?P<user>[A-Za-z0-9._-]+)@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[^/:].*)")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+")
 
@@ -73,6 +74,24 @@ def _with_scheme(parts: SplitResult) -> Complaint | None:
     if parts.scheme == "file":
         return None if not parts.netloc and parts.path.startswith("/") else Complaint("file:// wants an absolute path")
     return _host(parts)
+
+
+def check_end_point(url: str) -> Complaint | None:
+    """Say what is wrong with the URL of an HTTP end point. One that may hold a password is never shown."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return Complaint("the URL can't be read: its host or port is malformed", _END_POINT)
+    if parts.scheme not in ("https", "http") or not _HOST.fullmatch(host) or port == 0 or not url.isprintable():
+        return Complaint("this is no URL of an end point", _END_POINT)
+    if parts.username is not None or parts.password is not None:
+        return Complaint("the URL holds a user or a password", "Put it into the credential store.")
+    if parts.query or parts.fragment:
+        return Complaint("the URL has a query or a fragment, which the exporter adds itself", "Remove it.")
+    if parts.scheme == "http" and not is_loopback(host):
+        return Complaint(f"http:// to {quoted(host)} is not protected", _END_POINT)
+    return None
 
 
 def _host(parts: SplitResult) -> Complaint | None:

@@ -6,6 +6,8 @@ from controller.engine.events import (
     DriftFound,
     DriftProposed,
     Event,
+    Exported,
+    ExportFailed,
     ObjectApplied,
     PlacementCrashed,
     PlacementReconciled,
@@ -18,6 +20,7 @@ from controller.engine.events import (
     SourceFailed,
     Tell,
 )
+from controller.engine.exporting import export_problems
 from controller.engine.footprints import Footprints
 from controller.engine.history import (
     Approved,
@@ -84,6 +87,8 @@ __all__ = [
     "EditedTree",
     "Effect",
     "Event",
+    "ExportFailed",
+    "Exported",
     "FieldDifference",
     "Footprints",
     "Helm",
@@ -128,6 +133,7 @@ __all__ = [
     "differences",
     "edited",
     "entry_of",
+    "export_problems",
     "find_candidate",
     "folder_of",
     "indexed",

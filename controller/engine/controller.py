@@ -24,6 +24,7 @@ from controller.engine.claims import Claims
 from controller.engine.committing import Style, style_of
 from controller.engine.departed import Departures
 from controller.engine.events import Tell
+from controller.engine.exporting import Aim, Exports
 from controller.engine.fleet import (
     Entry,
     Fleet,
@@ -57,6 +58,7 @@ from controller.model import (
     Approvals,
     ConvergeError,
     Digest,
+    Export,
     GroupRef,
     Health,
     Invalid,
@@ -130,6 +132,7 @@ class Controller:
             is_quiet=lambda: self._queue.is_idle,
             pushed=self._recorded,
         )
+        self._exports = Exports(self._spawn, clock, tell, mirrors.credential)
         self._alarms = Alarms(self._spawn, clock, self._queue.add)
         self.board = Board()
         self._predecessors = Predecessors(self._platform, self._renderer, self.board, self._queue, clock)
@@ -170,6 +173,7 @@ class Controller:
             reviewer.cancel()
             self._platform.close()
             self._alarms.close()
+            self._exports.close()
             try:
                 async with asyncio.timeout(self._settings.stop_seconds):
                     await asyncio.wait([runs])
@@ -208,6 +212,7 @@ class Controller:
             records = fleet.platform.records
             source = self._platform.source(records.repository or PLATFORM)
             self._recorder.aim(source.mirror, records.branch, self._style(fleet))
+            self._exports.set(fleet.platform.exports, partial(self._aim_export, fleet))
         self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
         if not is_new:
             return
@@ -224,6 +229,12 @@ class Controller:
         left = {one.placement for one in self.board.all()} - fleet.entries.keys()
         is_same = self._platform.is_same
         self._wake([*(gone | left), *(ref for ref in fleet.entries if not is_same(ref, before, fleet))])
+
+    def _aim_export(self, fleet: Fleet, export: Export) -> Aim:
+        records = fleet.platform.records
+        source = self._platform.source(records.repository or PLATFORM)
+        home = self._platform.source(export.repository or records.repository or PLATFORM)
+        return Aim(records=source.mirror, branch=records.branch, home=home.mirror, style=self._style(fleet))
 
     def _open_targets(self, fleet: Fleet) -> None:
         """Open the targets that environments name, and those that something has still to be taken away from."""
@@ -294,6 +305,7 @@ class Controller:
     def _recorded(self, groups: Iterable[GroupRef]) -> None:
         """Transitions are on the records branch: whoever comes after these groups reads there how they stand."""
         fleet = self._platform.fleet
+        self._exports.poke()
         if fleet is not None:
             for group in groups:
                 self._look_again(groups_that_come_after(fleet, group))

@@ -110,6 +110,20 @@ class RecordsFailed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """So many instances are with another system, or on its branch."""
+
+    export: str
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFailed:
+    export: str
+    reason: str
+
+
 Event: TypeAlias = (
     RevisionFound
     | SourceFailed
@@ -123,5 +137,7 @@ Event: TypeAlias = (
     | PlacementCrashed
     | RecordsPushed
     | RecordsFailed
+    | Exported
+    | ExportFailed
 )
 Tell: TypeAlias = Callable[[Event], None]

@@ -10,6 +10,8 @@ from controller.engine.events import (
     DriftFound,
     DriftProposed,
     Event,
+    Exported,
+    ExportFailed,
     ObjectApplied,
     PlacementCrashed,
     PlacementReconciled,
@@ -56,12 +58,22 @@ def write(event: Event) -> None:
             _write_placement(event)
         case PlacementCrashed():
             log.error("placement.crashed", placement=str(event.placement), exc_info=event.error)
+        case RecordsPushed() | RecordsFailed() | Exported() | ExportFailed():
+            _write_records(event)
+        case _:
+            assert_never(event)
+
+
+def _write_records(event: RecordsPushed | RecordsFailed | Exported | ExportFailed) -> None:
+    match event:
         case RecordsPushed():
             log.info("records.pushed", commit=event.commit, groups=[str(group) for group in event.groups])
         case RecordsFailed():
             log.warning("records.failed", reason=event.reason)
-        case _:
-            assert_never(event)
+        case Exported():
+            log.info("instances.exported", export=event.export, instances=event.instances)
+        case ExportFailed():
+            log.warning("export.failed", export=event.export, reason=event.reason)
 
 
 def _write_drift(event: DriftFound | DriftProposed | ProposalFailed) -> None:

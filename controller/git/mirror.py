@@ -81,6 +81,10 @@ class Mirrors:
             )
         return self._known[key]
 
+    def credential(self, name: str) -> Credential:
+        """Give a credential of the store that mirrors use. Raises Stalled where there is none."""
+        return self._credentials.get(name)
+
     def signing(self, credentials: str) -> Sign:
         """Give what signs commits with a credential's `ssh-privatekey`; it raises Stalled where there is none."""
 

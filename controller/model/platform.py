@@ -117,6 +117,22 @@ class Commits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """Instances for another system: as files on a branch, or pushed to an end point."""
+
+    name: str
+    exporter: str  # `as` in the file: the name of a plug-in
+    environments: tuple[str, ...] | None = None  # globs; None: all
+    models: tuple[str, ...] | None = None  # globs; None: all
+    branch: str = ""  # of the repository that has the records, unless another is named
+    repository: RepositoryName | None = None
+    url: str = ""  # "" with a branch
+    credentials: str = ""
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)  # the exporter's own
+    origin: Origin = field(compare=False)  # where it is written says nothing of what it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesTarget:
     name: TargetName
     context: str = ""  # of the kubeconfig in the credential store; "" with in_cluster, else the current one
@@ -308,6 +324,7 @@ class Platform:
     repositories: Mapping[RepositoryName, Repository]
     records: Records
     commits: Commits = field(default_factory=Commits)
+    exports: tuple[Export, ...] = ()
     review_branches: tuple[str, ...] = ()  # globs of branches that are planned before they are merged
     environments: Mapping[EnvironmentName, Environment]
     problems: Mapping[GroupRef, tuple[Problem, ...]] = field(default_factory=dict)  # these groups stop, no other does

@@ -5,6 +5,7 @@ from controller.records.change import RecordChange, record
 from controller.records.contents import Contents, recorded_contents, rendered_contents
 from controller.records.earlier import schemas
 from controller.records.files import Files, Layered
+from controller.records.identity import Key, parse_key
 from controller.records.overview import overview
 from controller.records.platform import PlatformChange, record_platform
 from controller.records.remaining import Remaining, remaining, status_of, statuses
@@ -15,6 +16,7 @@ __all__ = [
     "Colour",
     "Contents",
     "Files",
+    "Key",
     "Layered",
     "PlatformChange",
     "RecordChange",
@@ -22,6 +24,7 @@ __all__ = [
     "Review",
     "application_badge",
     "overview",
+    "parse_key",
     "record",
     "record_platform",
     "recorded_contents",

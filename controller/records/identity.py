@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
+from typing import Final
 
 from controller.model import EnvironmentName, GroupRef, JsonValue, ObjectKey, PlacementRef
 from controller.records.paths import CLUSTER
 
 INSTANCES = uuid.uuid5(uuid.NAMESPACE_OID, "converge/v1/Instance")
 ELSEWHERE = "_"  # in place of an application: the object is on this target, and not one of this application
+LEVELS: Final = {1: "Environment", 2: "Application", 3: "Target"}  # by the parts of a key
 
 
 def environment_key(environment: EnvironmentName) -> str:
@@ -28,6 +31,42 @@ def object_key(placement: PlacementRef, key: ObjectKey, *, is_ours: bool = True)
     application = placement.application if is_ours else ELSEWHERE
     where = (placement.environment, application, placement.target, key.namespace or CLUSTER)
     return _joined(*where, key.group_kind, key.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key's parts, "" for those that it does not have."""
+
+    environment: str
+    application: str = ""
+    target: str = ""
+    namespace: str = ""
+    model: str = ""
+    name: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.model.partition(".")[0]
+
+    @property
+    def group(self) -> str:
+        return self.model.partition(".")[2]
+
+    @property
+    def place(self) -> str:
+        """The same for one object, whichever application speaks of it."""
+        if not self.name or not self.target or self.model in LEVELS.values():
+            return f"{self.environment}/{self.application}/{self.target}"
+        return f"{self.environment}/{ELSEWHERE}/{self.target}/{self.namespace}/{self.model}/{self.name}"
+
+
+def parse_key(text: str) -> Key:
+    """Read `environment/application/target/namespace/Kind.group/name`, or the first one, two or three of it."""
+    parts = [one.replace("%2F", "/").replace("%25", "%") for one in text.split("/")]
+    environment, application, target, namespace, model, name = (*parts, *[""] * 6)[:6]
+    if len(parts) in LEVELS:
+        return Key(environment, application, target, "", LEVELS[len(parts)], parts[-1])
+    return Key(environment, application, target, "" if namespace == CLUSTER else namespace, model, name)
 
 
 def identity(key: str) -> dict[str, JsonValue]:

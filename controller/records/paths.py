@@ -37,12 +37,13 @@ def segment(name: str) -> str:
 
 def kind_segment(key: ObjectKey) -> str:
     """Give the part of a path that stands for a kind, such as `Deployment.apps`."""
-    name = key.group_kind
-    return (
-        name
-        if len(name) <= LONGEST and _KIND.fullmatch(name) and not _DEVICES.fullmatch(name.lower())
-        else _hashed(name)
-    )
+    return model_segment(key.group_kind)
+
+
+def model_segment(name: str) -> str:
+    """Give the part of a path that stands for a model: a kind's name keeps its case."""
+    is_safe = len(name) <= LONGEST and _KIND.fullmatch(name) and not _DEVICES.fullmatch(name.lower())
+    return name if is_safe else _hashed(name)
 
 
 def _hashed(name: str) -> str:

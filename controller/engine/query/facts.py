@@ -4,46 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-ELSEWHERE: Final = "_"  # in a key, an object that is no part of the application that names it
-LEVELS: Final = {1: "Environment", 2: "Application", 3: "Target"}  # by the parts of a key
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key's parts, "" for those that it does not have."""
-
-    environment: str
-    application: str = ""
-    target: str = ""
-    namespace: str = ""
-    model: str = ""
-    name: str = ""
-
-    @property
-    def kind(self) -> str:
-        return self.model.partition(".")[0]
-
-    @property
-    def group(self) -> str:
-        return self.model.partition(".")[2]
-
-    @property
-    def place(self) -> str:
-        """The same for one object, whichever application speaks of it."""
-        if not self.name or not self.target or self.model in LEVELS.values():
-            return f"{self.environment}/{self.application}/{self.target}"
-        return f"{self.environment}/{ELSEWHERE}/{self.target}/{self.namespace}/{self.model}/{self.name}"
-
-
-def parse_key(text: str) -> Key:
-    """Read `environment/application/target/namespace/Kind.group/name`, or the first one, two or three of it."""
-    parts = [one.replace("%2F", "/").replace("%25", "%") for one in text.split("/")]
-    environment, application, target, namespace, model, name = (*parts, *[""] * 6)[:6]
-    if len(parts) in LEVELS:
-        return Key(environment, application, target, "", LEVELS[len(parts)], parts[-1])
-    return Key(environment, application, target, "" if namespace == "_cluster" else namespace, model, name)
+from controller.records import Key, parse_key
 
 
 @dataclass(frozen=True, slots=True)

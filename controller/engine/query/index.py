@@ -10,10 +10,11 @@ from typing import Any, Final, Self, TypeAlias
 
 import orjson
 
-from controller.engine.query.facts import attributes, parse_key, relations
+from controller.engine.query.facts import attributes, relations
 from controller.engine.query.language import Query
 from controller.engine.query.selecting import select
 from controller.model import CommitId, JsonValue
+from controller.records import parse_key
 
 Record: TypeAlias = Mapping[str, Any]
 
