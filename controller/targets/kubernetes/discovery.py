@@ -76,9 +76,10 @@ class Discovery:
         Raises Waiting for a kind whose CustomResourceDefinition is not there (yet), Stalled for one that this
         Kubernetes does not serve under this version, Transient when the cluster can't say.
         """
-        found = None if self._served is None else self._served.resources.get((api_version, kind))
+        is_news, served = await self._known()
+        found = served.resources.get((api_version, kind))
         if found is None:
-            served = await self.refresh()
+            served = served if is_news else await self.refresh()
             found = served.resources.get((api_version, kind))
             if found is None:
                 raise _missing(served, self._connection.name, api_version.rpartition("/")[0], kind, api_version)
@@ -86,9 +87,10 @@ class Discovery:
 
     async def group_kind(self, group: str, kind: str) -> Resource:
         """Find a kind at the version that the server prefers. Raises as `resource` does."""
-        found = None if self._served is None else self._served.preferred.get((group, kind))
+        is_news, served = await self._known()
+        found = served.preferred.get((group, kind))
         if found is None:
-            served = await self.refresh()
+            served = served if is_news else await self.refresh()
             found = served.preferred.get((group, kind))
             if found is None:
                 raise _missing(served, self._connection.name, group, kind, "")
@@ -99,6 +101,16 @@ class Discovery:
         answer, served = await asyncio.gather(self._connection.send(Request("GET", "/version")), self.refresh())
         version = _decoded(self._connection.name, "/version", answer).get("gitVersion", "")
         return capabilities_of(str(version), served)
+
+    async def _known(self) -> tuple[bool, Served]:
+        """Give what is known, and whether it was asked for only now: all who come at the start share one answer."""
+        if self._served is not None:
+            return False, self._served
+        async with self._refreshing:
+            if self._served is None:
+                self._round += 1
+                self._served = await _discover(self._connection)
+            return True, self._served
 
     async def refresh(self) -> Served:
         """Ask now; those who ask while an answer is on its way and came after its question wait for the next."""
