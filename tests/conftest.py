@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.cluster",
     "tests.fixtures.git",
     "tests.fixtures.helm",
+    "tests.fixtures.sops",
     "tests.fixtures.seeds",
     "tests.fixtures.terraform",
 ]

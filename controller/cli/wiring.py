@@ -24,6 +24,7 @@ from controller.engine import (
     Settings,
     Signers,
     Snapshot,
+    Sops,
     Tell,
     Workshop,
     find_candidate,
@@ -44,7 +45,7 @@ from controller.model import (
     Tree,
 )
 from controller.model import Target as TargetSpec
-from controller.render import ChartTemplate
+from controller.render import ChartTemplate, Decryption
 from controller.runtime import Clock, CredentialStore, SystemClock, Watcher, secrets_at_home
 from controller.targets import Target
 
@@ -77,13 +78,19 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
             workshop=workshop_of(options),
         )
         if options.credential_directory.is_dir():
-            watcher.watch(options.credential_directory, controller.poke, is_recursive=True)
+            watcher.watch(options.credential_directory, controller.credentials_moved, is_recursive=True)
         yield controller
 
 
-def workshop_of(_options: PlatformOptions) -> Workshop:
-    """Give what does the work of other programs for renders. helm is CONVERGE_HELM, or found on PATH."""
-    return Workshop({ChartTemplate: Helm(os.environ.get("CONVERGE_HELM") or "helm")})
+def workshop_of(options: PlatformOptions) -> Workshop:
+    """Give what does the work of other programs for renders: CONVERGE_HELM and CONVERGE_SOPS, or found on PATH."""
+    credentials = CredentialStore(options.credential_directory)
+    return Workshop(
+        {
+            ChartTemplate: Helm(os.environ.get("CONVERGE_HELM") or "helm"),
+            Decryption: Sops(credentials, os.environ.get("CONVERGE_SOPS") or "sops"),
+        }
+    )
 
 
 async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:

@@ -23,6 +23,7 @@ from controller.model import (
     ChartOptions,
     CommitId,
     Commits,
+    Decrypting,
     Environment,
     EnvironmentName,
     Export,
@@ -223,8 +224,15 @@ def _application(
         parameters={**parameters, **_scalars(node.named("parameters"))},
         inputs=tuple(_input(one) for one in node.get("inputs").elements()),
         chart=_chart(node),
+        decryption=_decrypting(environment),
         origin=node.origin(),
     )
+
+
+def _decrypting(environment: EnvironmentDraft) -> Decrypting:
+    name = environment.decryption.value
+    only_encrypted = environment.secrets.value == "encrypted"
+    return Decrypting(name, only_encrypted) if isinstance(name, str) else Decrypting(only_encrypted=only_encrypted)
 
 
 def _chart(node: Node) -> ChartOptions:

@@ -28,6 +28,8 @@ class EnvironmentDraft:
     parameters: Mapping[str, Node]
     sync: Node  # empty where no part says it
     suspend: Node
+    secrets: Node
+    decryption: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ def _added_up(name: str, roots: Sequence[Node], problems: list[Problem]) -> Envi
         parameters=_maps(specs, "parameters", problems),
         sync=_once(specs, "sync", problems),
         suspend=_once(specs, "suspend", problems),
+        secrets=_once(specs, "secrets", problems),
+        decryption=_once(specs, "decryption", problems),
     )
 
 

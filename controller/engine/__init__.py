@@ -2,6 +2,7 @@
 
 from controller.engine.candidate import Question, find_candidate
 from controller.engine.controller import Controller
+from controller.engine.deciphering import Sops
 from controller.engine.events import (
     DriftFound,
     DriftProposed,
@@ -119,6 +120,7 @@ __all__ = [
     "Settings",
     "Signers",
     "Snapshot",
+    "Sops",
     "SourceFailed",
     "Sources",
     "Suspend",

@@ -203,6 +203,13 @@ class Controller:
         """Poll every repository now."""
         self._platform.poke()
 
+    def credentials_moved(self) -> None:
+        """Look again at what may have lacked one: repositories, and placements that failed."""
+        self.poke()
+        for report in self.board.all():
+            if report.sync is SyncStatus.FAILED:
+                self._queue.add(report.placement)
+
     # --- the platform -------------------------------------------------------------------------------------
 
     def _installed(self, before: Fleet | None, fleet: Fleet) -> None:

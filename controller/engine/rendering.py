@@ -313,6 +313,7 @@ def request_for(placement: PlacementRef, entry: Entry, application: Checkout, pl
         namespace=entry.application.namespace,
         parameters=entry.application.parameters,
         chart=entry.application.chart,
+        decryption=entry.application.decryption,
         targets=entry.application.targets,
         surroundings=entry.surroundings,
     )
@@ -330,6 +331,7 @@ def _shape(placement: PlacementRef, entry: Entry) -> tuple[object, ...]:
         application.namespace,
         tuple(sorted(application.parameters.items())),
         application.chart,
+        application.decryption,
     )
 
 
@@ -349,6 +351,7 @@ def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
                 application.namespace,
                 typed,
                 [application.chart.release, [*application.chart.values_files], dict(application.chart.values)],
+                [application.decryption.credential, application.decryption.only_encrypted],
             ]
         )
     )

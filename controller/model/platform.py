@@ -282,6 +282,14 @@ class Capabilities:
     api_versions: tuple[str, ...] = ()  # `apps/v1` and `apps/v1/Deployment`, sorted
 
 
+@dataclass(frozen=True, slots=True)
+class Decrypting:
+    """What an environment says of secret values in git."""
+
+    credential: str = "sops"  # in the credential store: what decrypts them
+    only_encrypted: bool = False  # a Secret whose values stand in the clear is refused
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """An application's entry in an environment."""
@@ -302,6 +310,7 @@ class Application:
     parameters: Mapping[str, str | int | bool | float] = field(default_factory=dict)  # with the environment's
     inputs: tuple[Input, ...] = ()
     chart: ChartOptions = field(default_factory=ChartOptions)
+    decryption: Decrypting = field(default_factory=Decrypting)  # the environment's
     service_account: str = ""  # `namespace:name`, in whose place a cluster is written; "" is the target's own
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from controller.documents import canonical, digest_of
 from controller.model import Invalid, Manifest, ObjectKey, Origin, Position, Problem
+from controller.render.encrypted import CIPHER
 from controller.render.merge_keys import duplicates_in
 from controller.render.request import Draft
 from controller.render.scope import builtin_cluster_scoped, cluster_scoped_by_crds, group_kind, group_of, is_builtin
@@ -156,15 +157,24 @@ def _fold_string_data(value: dict[str, Any], origin: Origin) -> None:
     for key, text in texts.items():
         data[key] = base64.b64encode((text or "").encode()).decode()
     for key, text in data.items():
+        if CIPHER in (text or "").encode():
+            raise Invalid([_still_encrypted(key, origin)])
         try:
             plain = base64.b64decode("".join((text or "").split()), validate=True)
         except binascii.Error:
             advice = "Encode it, or write it under stringData."
             where = Position(origin.path, origin.line)
             raise Invalid([Problem(where, "not base64", f"data.{key}", advice)]) from None
+        if CIPHER in plain:
+            raise Invalid([_still_encrypted(key, origin)])
         data[key] = base64.b64encode(plain).decode()
     if data or "data" in value:
         value["data"] = data
+
+
+def _still_encrypted(key: str, origin: Origin) -> Problem:
+    advice = "Keep the `sops` part that the file was encrypted with, or encrypt the file anew, so that it is decrypted."
+    return Problem(Position(origin.path, origin.line), "still encrypted after rendering", f"data.{key}", advice)
 
 
 def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:

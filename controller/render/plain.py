@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from controller.documents import Dialect, Document, locate, read
@@ -81,6 +82,9 @@ def read_plain(tree: TrackedTree, files: Iterable[str], parameters: Substitution
 def _read_file(tree: TrackedTree, path: str, parameters: Substitution) -> list[Draft]:
     data = tree.read(path)
     documents = read(data, path=path, dialect=Dialect.KUBERNETES, replace=parameters.replacing(data))
+    if tree.is_encrypted(path):
+        data = tree.written(path)
+        documents = placed_as(documents, read(data, path=path, dialect=Dialect.KUBERNETES))
     drafts: list[Draft] = []
     problems: list[Problem] = []
     for document in documents:
@@ -91,6 +95,12 @@ def _read_file(tree: TrackedTree, path: str, parameters: Substitution) -> list[D
     if problems:
         raise Invalid(problems)
     return drafts
+
+
+def placed_as(documents: Sequence[Document], written: Sequence[Document]) -> tuple[Document, ...]:
+    """Give decrypted documents the lines of those that stand in git: SOPS keeps their number and order."""
+    lines = {one.index: one.line for one in written}
+    return tuple(replace(one, line=lines.get(one.index, one.line)) for one in documents)
 
 
 def _from_document(tree: TrackedTree, path: str, document: Document, data: bytes) -> list[Draft]:

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controller.documents import Dialect, Positions, canonical, digest_of, read_with_positions
-from controller.model import Desired, Digest, EntryKind, FieldPath, Invalid, JsonValue, Manifest, Position, Problem
+from controller.model import (
+    ConvergeError,
+    Desired,
+    Digest,
+    EntryKind,
+    FieldPath,
+    Invalid,
+    JsonValue,
+    Manifest,
+    Position,
+    Problem,
+)
 from controller.render.applications import expand
+from controller.render.encrypted import Decipherer
 from controller.render.finishing import finish
-from controller.render.needs import ClusterFacts
+from controller.render.needs import ClusterFacts, Needed
 from controller.render.parameters import Substitution
 from controller.render.plain import CHART_FILE, holds_kustomization, joined, manifest_files, read_plain
 from controller.render.request import RENDERER_VERSION, Draft, Read, Rendered, RenderRequest
+from controller.render.secrecy import Drafted, check_secrecy
 from controller.render.tracking import TrackedTree
 from controller.render.uninterrupted import uninterrupted
 
@@ -22,19 +35,15 @@ def render(request: RenderRequest) -> Rendered:
 
     Raises Invalid with every problem found, each with its file and line; Stalled for what can't be rendered at all.
     """
-    application = TrackedTree(request.application)
-    platform = TrackedTree(request.platform)
-    parameters = Substitution(request.parameters)
-    overlays = tuple(path for path in request.overlays if holds_kustomization(platform, path))
-    drafts, warnings, idle = _drafts(request, application, platform, overlays, parameters)
-    trees = {application.repository: application, platform.repository: platform}
-    expanded = expand(
-        drafts,
-        request,
-        platform=platform,
-        locate=lambda draft, field: _locate(trees[draft.origin.repository], draft, field),
-    )
-    drafts = expanded.drafts
+    decipherer = Decipherer(request.prepared, request.decryption.credential)
+    try:
+        drafted = _drafted(request, decipherer)
+    except (Needed, ConvergeError):
+        decipherer.settle()  # what is missing may be why: it is asked for first, all of it at once
+        raise
+    decipherer.settle()
+    check_secrecy(request, drafted, decipherer, again=lambda marks: _drafted(request, marks))
+    drafts = drafted.drafts
     if request.wires:
         from controller.render.wiring import connect  # noqa: PLC0415  only what takes outputs in needs it
 
@@ -43,10 +52,9 @@ def render(request: RenderRequest) -> Rendered:
         drafts,
         namespace=request.namespace,
         cluster_scoped=request.cluster_scoped,
-        locate=lambda draft, field: _locate(trees[draft.origin.repository], draft, field),
+        locate=drafted.locate,
     )
-    reads = tuple(sorted({*application.reads(), *platform.reads()}))
-    surroundings = request.surroundings.digest_for(request.placement.group) if expanded.asked else None
+    surroundings = request.surroundings.digest_for(request.placement.group) if drafted.asked else None
     pairs = list(zip(drafts, finished.manifests, strict=True))
     manifests = tuple(one for draft, one in pairs if not draft.is_spared)
     desired = Desired(
@@ -54,17 +62,52 @@ def render(request: RenderRequest) -> Rendered:
         request.revision,
         manifests,
         _digest_of_manifests(manifests),
-        digest_of(canonical(_inputs(request, overlays, reads, surroundings))),
-        behind=expanded.behind,
+        digest_of(canonical(_inputs(request, drafted.overlays, drafted.reads, surroundings))),
+        behind=drafted.behind,
         spared=frozenset(one.key for draft, one in pairs if draft.is_spared),
     )
     return Rendered(
         desired=desired,
-        reads=reads,
-        warnings=(*warnings, *expanded.warnings, *finished.warnings),
-        idle=idle,
+        reads=drafted.reads,
+        warnings=(*drafted.warnings, *finished.warnings),
+        idle=drafted.idle,
         surroundings=surroundings,
         asks_cluster=ClusterFacts().digest in request.prepared,
+    )
+
+
+def draft_with_marks(request: RenderRequest) -> Drafted | None:
+    """Give a placement's objects with marks for what is encrypted; None where nothing is, or marks can't be drafted."""
+    decipherer = Decipherer(request.prepared, request.decryption.credential, only_marks=True)
+    try:
+        drafted = _drafted(request, decipherer)
+    except (Needed, ConvergeError):
+        return None
+    return drafted if decipherer.files else None
+
+
+def _drafted(request: RenderRequest, decipherer: Decipherer) -> Drafted:
+    """Give the objects as files and overlays say them, Applications expanded, before the last touches."""
+    application = TrackedTree(request.application, decipherer=decipherer)
+    platform = TrackedTree(request.platform, decipherer=decipherer)
+    parameters = Substitution(request.parameters)
+    overlays = tuple(path for path in request.overlays if holds_kustomization(platform, path))
+    drafts, warnings, idle = _drafts(request, application, platform, overlays, parameters)
+    trees = {application.repository: application, platform.repository: platform}
+
+    def locate(draft: Draft, field: tuple[str | int, ...]) -> Position:
+        return _locate(trees[draft.origin.repository], draft, field)
+
+    expanded = expand(drafts, request, platform=platform, locate=locate)
+    return Drafted(
+        drafts=expanded.drafts,
+        locate=locate,
+        overlays=overlays,
+        reads=tuple(sorted({*application.reads(), *platform.reads()})),
+        warnings=(*warnings, *expanded.warnings),
+        idle=idle,
+        behind=expanded.behind,
+        asked=expanded.asked,
     )
 
 
@@ -112,7 +155,7 @@ def _locate(tree: TrackedTree, draft: Draft, field: tuple[str | int, ...]) -> Po
     if draft.index < 0:
         return here
     try:
-        positions: Positions = read_with_positions(tree.read(here.path), path=here.path, dialect=Dialect.KUBERNETES)
+        positions: Positions = read_with_positions(tree.written(here.path), path=here.path, dialect=Dialect.KUBERNETES)
     except Invalid:  # what only kustomize's dialect reads
         return here
     path: FieldPath = ("items", draft.item, *field) if draft.item >= 0 else field

@@ -10,6 +10,7 @@ from controller.documents import canonical, digest_of
 from controller.model import (
     ApplicationName,
     ChartOptions,
+    Decrypting,
     Desired,
     Digest,
     EnvironmentName,
@@ -88,6 +89,7 @@ class RenderRequest:
     cluster_scoped: frozenset[str] = frozenset()
     wires: tuple[Wire, ...] = ()
     chart: ChartOptions = field(default_factory=ChartOptions)
+    decryption: Decrypting = field(default_factory=Decrypting)
     prepared: Prepared = field(default_factory=dict)  # results of what earlier tries raised Needed for
     targets: tuple[TargetName, ...] = ()  # all that the application's entry names
     surroundings: Surroundings = NOWHERE

@@ -32,9 +32,11 @@ from controller.model import (
     format_path,
 )
 from controller.render.addressing import keyed, value_at
+from controller.render.encrypted import CIPHER, format_of, marks_in, token_places
 from controller.render.needs import Need, Needed
-from controller.render.rendering import render
+from controller.render.rendering import draft_with_marks, render
 from controller.render.request import Rendered, RenderRequest
+from controller.render.secrecy import Drafted
 
 MAX_TRIALS: Final = 200
 _PART: Final = re.compile(r"[A-Za-z0-9_.]+")
@@ -82,6 +84,8 @@ def explain(request: RenderRequest, key: ObjectKey, field: FieldPath) -> tuple[S
                 needs += needed.needs
         if needs:
             raise Needed(needs)
+    if manifest.key.group_kind == "Secret":
+        found += [one for one in _encrypted_places(request, manifest.key, field) if one not in found]
     own = _own_place(request, manifest, field)
     if own is not None and all((own.origin, own.column) != (one.origin, one.column) for one in found):
         found.append(replace(own, overridden=bool(found)))
@@ -158,7 +162,10 @@ def _places(request: RenderRequest, rendered: Rendered, needle: str, origin: Ori
     pattern = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(needle)}(?![A-Za-z0-9_])")
     for file in files:
         tree = trees[file.repository]
-        text = tree.read(file.path).decode(errors="replace")
+        data = tree.read(file.path)
+        if CIPHER in data and format_of(file.path, data):
+            continue  # no edit but sops' own leaves it readable
+        text = data.decode(errors="replace")
         for hit in pattern.finditer(text):
             yield _Place(tree, file.path, hit.start(), needle)
 
@@ -217,6 +224,35 @@ def _own_place(request: RenderRequest, manifest: Manifest, field: FieldPath) -> 
             place = positions.position(document.index, field)
             return Setting(replace(origin, line=place.line), place.column, "")
     return None
+
+
+def _encrypted_places(request: RenderRequest, key: ObjectKey, field: FieldPath) -> Iterator[Setting]:
+    """Find the values in encrypted files that a field is made of: marks in their places lead there."""
+    drafted = draft_with_marks(request)
+    if drafted is None:
+        return
+    wanted = {mark for text in _marked_texts(drafted, key, field) for mark in marks_in(text)}
+    trees = {request.application.repository: request.application, request.platform.repository: request.platform}
+    for file in drafted.reads if wanted else ():
+        tree = trees[file.repository]
+        if not file.digest or tree.kind(file.path) is not EntryKind.FILE:
+            continue
+        text = tree.read(file.path).decode(errors="replace")
+        for start in token_places(text, wanted):
+            yield replace(_setting(_Place(tree, file.path, start, "")), text="")
+
+
+def _marked_texts(drafted: Drafted, key: ObjectKey, field: FieldPath) -> Iterator[str]:
+    """Give a field's text with marks. Generated names end in a hash of the content, which is another one with marks."""
+    stem = key.name.rpartition("-")[0]
+    for draft in drafted.drafts:
+        name = str((draft.value.get("metadata") or {}).get("name", ""))
+        if draft.value.get("kind") != key.kind or (name != key.name and (not stem or name.rpartition("-")[0] != stem)):
+            continue
+        for path in (field, ("stringData", *field[1:])):
+            value = value_at(draft.value, path)
+            if isinstance(value, str):
+                yield value
 
 
 class _Edited:

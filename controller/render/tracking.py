@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.model import CommitId, EntryKind, RepositoryName, Stalled, Tree
+from controller.render.encrypted import CIPHER, Decipherer
 from controller.render.request import Read
 
 
 class TrackedTree:
     """A Tree of one render. Directories that are only passed through leave no note: their files do."""
 
-    def __init__(self, tree: Tree, noted: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, tree: Tree, noted: Mapping[str, str] | None = None, decipherer: Decipherer | None = None
+    ) -> None:
+        """Read a tree; with a decipherer, files that SOPS encrypted are read in the clear."""
         self._tree = tree
+        self._decipherer = decipherer
         self._noted: dict[str, str] = {**(noted or {})}
         self._kinds: dict[str, EntryKind] = {}
 
     def continued(self, tree: Tree) -> TrackedTree:
         """Go on with another tree in this one's place; what was read so far stays noted."""
-        return TrackedTree(tree, self._noted)
+        return TrackedTree(tree, self._noted, self._decipherer)
 
     @property
     def repository(self) -> RepositoryName:
@@ -37,11 +42,22 @@ class TrackedTree:
         return known
 
     def read(self, path: str) -> bytes:
+        data = self.written(path)
+        if self._decipherer is None or CIPHER not in data:
+            return data
+        return self._decipherer.read(self.repository, path, data)
+
+    def written(self, path: str) -> bytes:
+        """Give a file as it stands in git, for the places of things in it."""
         self._note(path)
         try:
             return self._tree.read(path)
         except KeyError as error:
             raise Stalled(f"{path}: there is no such file in {self._tree.repository}") from error
+
+    def is_encrypted(self, path: str) -> bool:
+        """Tell whether a file was read in the clear that stands encrypted in git."""
+        return self._decipherer is not None and (self.repository, path) in self._decipherer.files
 
     def names(self, path: str) -> tuple[str, ...]:
         """Give the names in a directory. The whole directory is noted: a new file in it is a change."""

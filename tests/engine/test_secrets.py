@@ -57,7 +57,7 @@ async def converge(loop: Loop, *arguments: str) -> str:
             str(loop.directory / "cache"),
         ),
         cwd=loop.directory,
-        env=bare_environment({"PYTHONPATH": os.environ.get("PYTHONPATH", "")}),
+        env=bare_environment({name: os.environ.get(name, "") for name in ("PYTHONPATH", "CONVERGE_SOPS")}),
         deadline_seconds=90,
     )
     return done.stdout.decode() + done.stderr.decode()

@@ -15,6 +15,7 @@ from controller.model import EntryKind, Invalid, JsonValue, Origin, Position, Pr
 from controller.render.kustomize.nodes import MISSING, is_empty, is_null, text_of, to_json
 from controller.render.kustomize.resource import Resource
 from controller.render.parameters import Substitution
+from controller.render.plain import placed_as
 from controller.render.tracking import TrackedTree
 
 _REMOTE: Final = re.compile(
@@ -100,7 +101,10 @@ class Loader:
     def documents(self, data: bytes, place: str) -> tuple[Document, ...]:
         _check_separators(data, place)
         replace = self.parameters.replacing(data)
-        return read(data, path=place, dialect=Dialect.KUSTOMIZE, styled=True, replace=replace)
+        documents = read(data, path=place, dialect=Dialect.KUSTOMIZE, styled=True, replace=replace)
+        if not self.tree.is_encrypted(place):
+            return documents
+        return placed_as(documents, read(self.tree.written(place), path=place, dialect=Dialect.KUSTOMIZE))
 
     def config(self, data: bytes, place: str) -> JsonValue:
         """Read the first document of a configuration file, as sigs.k8s.io/yaml does."""
