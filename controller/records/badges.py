@@ -17,6 +17,7 @@ HEIGHT: Final = 20
 PADDING: Final = 6
 LONGEST: Final = 80  # characters on either side
 VERSION_LENGTH: Final = 7
+PARTS: Final = ("sync", "health", "version")
 CACHE_SECONDS: Final = 300  # the least that shields takes
 
 
@@ -78,6 +79,19 @@ def application_badge(record: Mapping[str, Any]) -> Badge:
     sync, health = SyncStatus(record["observed"]["sync"]), Health(record["observed"]["health"])
     words = [sync, *([] if str(health) == str(sync) else [health])]
     return Badge(label, " · ".join((*words, *version_of(record))), colour_of(sync, health))
+
+
+def part_badges(record: Mapping[str, Any]) -> Mapping[str, Badge]:
+    """Make the badges of an application that tell one thing each."""
+    if record["lifecycle"] == RETIRED:
+        return {name: Badge(name, "retired", Colour.GREY) for name in PARTS}
+    sync, health = SyncStatus(record["observed"]["sync"]), Health(record["observed"]["health"])
+    version = " ".join(version_of(record)) or "none"
+    return {
+        "sync": Badge("sync", sync, _SYNC[sync]),
+        "health": Badge("health", health, _HEALTH[health]),
+        "version": Badge("version", version, colour_of(sync, health)),
+    }
 
 
 def version_of(record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from controller.documents import write
-from controller.model import GroupRef, Transition
-from controller.records.badges import application_badge
+from controller.model import GroupRef, TargetName, Transition
+from controller.records.badges import application_badge, part_badges
 from controller.records.earlier import earlier
 from controller.records.files import Files, Layered
-from controller.records.instances import application, instances
-from controller.records.paths import application_path, badge_path, status_path
+from controller.records.instances import application, instances, recorded_objects
+from controller.records.pages import page
+from controller.records.paths import application_path, badge_path, page_path, status_path, target_path
 from controller.records.showing import shown_time
-from controller.records.status import status
+from controller.records.status import ACTIVE, status
 
 NAMED_IN_SUBJECT = 3
 
@@ -58,12 +60,29 @@ def _write(transition: Transition, files: Layered) -> None:
     path = status_path(group)
     new = status(transition, earlier(files, path, "Status"))
     files.write(path, write(new))
-    for where, instance in instances(transition.report, now, files).items():
+    found = instances(transition.report, now, files)
+    for where, instance in found.items():
         files.write(where, write(instance))
     of_group = application(group, new)
     files.write(application_path(group), write(of_group))
-    for ending, data in application_badge(of_group).files("").items():
-        files.write(badge_path(group, ending.removeprefix(".")), data)
+    for of, badge in {"": application_badge(of_group), **part_badges(of_group)}.items():
+        for ending, data in badge.files("").items():
+            files.write(badge_path(group, ending.removeprefix("."), of=of), data)
+    files.write(page_path(group), page(group, new, _of_first_target(transition, new, found, files)))
+
+
+def _of_first_target(
+    transition: Transition, status: Mapping[str, Any], found: Mapping[str, Any], files: Layered
+) -> list[Mapping[str, Any]]:
+    """Give the objects on a group's first target: those that were just told, where it is that one."""
+    active = [one["target"] for one in status["placements"] if one["lifecycle"] == ACTIVE]
+    placement = transition.report.placement
+    if not active:
+        return []
+    if active[0] != placement.target:
+        return list(recorded_objects(replace(placement, target=TargetName(active[0])), files))
+    own = target_path(placement)
+    return [one for path, one in found.items() if path != own] or list(recorded_objects(placement, files))
 
 
 def _moved(group: GroupRef, transition: Transition) -> str:

@@ -175,6 +175,13 @@ def _gone(report: PlacementReport, known: frozenset[str], now: str, files: Files
                 yield path, retired(before, now)
 
 
+def recorded_objects(placement: PlacementRef, files: Files) -> Iterator[Earlier]:
+    """Give a placement's objects as they are recorded."""
+    for path in object_paths(target_folder(placement), files):
+        if found := earlier(files, path, "Instance"):
+            yield found
+
+
 def object_paths(folder: str, files: Files) -> Iterator[str]:
     """Give the paths of a placement's object records: namespace, kind, name."""
     for namespace in files.names(folder):

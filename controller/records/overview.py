@@ -25,12 +25,13 @@ from controller.records.identity import environment_key, identity
 from controller.records.markdown import link, plain
 from controller.records.paths import (
     APPLICATION,
+    APPLICATIONS,
     FLEET,
     README,
     badge_path,
     environment_path,
+    page_path,
     segment,
-    status_path,
 )
 from controller.records.platform import refusal
 from controller.records.status import ACTIVE, API_VERSION, RETIRED
@@ -48,6 +49,10 @@ def overview(base: Files) -> Mapping[str, bytes | None]:
         members = [one for one in records if _group(one).environment == environment]
         _write_environment(environment, members, files)
     active = [one for one in records if one["lifecycle"] == ACTIVE]
+    for name in sorted({_group(one).application for one in records}):
+        states = [_state(one) for one in active if _group(one).application == name]
+        for path, data in summary_badge(name, states).files(f"badges/{APPLICATIONS}/{segment(name)}").items():
+            files.write(path, data)
     for path, data in summary_badge("fleet", map(_state, active)).files(f"badges/{FLEET}").items():
         files.write(path, data)
     files.write(README, _readme(active, refusal(base)).encode())
@@ -111,7 +116,7 @@ def _readme(records: Sequence[Record], refused: Iterable[str]) -> str:
         *refused,
         *_attention(records),
         *_table(records, environments),
-        "`status/` has each application's objects and drift, `cmdb/` a record per object, `badges/` the pictures.\n",
+        "`pages/` tells of each application, `status/` its objects and drift, `cmdb/` has a record per object.\n",
     )
     return "\n".join(parts)
 
@@ -146,7 +151,7 @@ def _urgency(record: Record) -> tuple[int, int, GroupRef]:
 
 def _trouble(record: Record) -> str:
     group, observed = _group(record), record["observed"]
-    where = f"[{plain(str(group))}]({link(status_path(group))})"
+    where = f"[{plain(str(group))}]({link(page_path(group))})"
     why = plain(record["attributes"].get("reason", ""))
     return f"| {where} | {observed['sync']}, {observed['health']} | {_moment(observed['since'])} | {why} |"
 
@@ -172,7 +177,7 @@ def _cell(record: Record | None) -> str:
         return ""
     group, attributes = _group(record), record["attributes"]
     badge = application_badge(record)
-    picture = f"[![{plain(badge.message)}]({link(badge_path(group, 'svg'))})]({link(status_path(group))})"
+    picture = f"[![{plain(badge.message)}]({link(badge_path(group, 'svg'))})]({link(page_path(group))})"
     version = " ".join(f"`{one}`" for one in version_of(record))
     when = f"since {_moment(attributes['versionSince'])}" if attributes.get("versionSince") else ""
     who = f"by {plain(attributes['author'], limit=40)}" if attributes.get("author") else ""

@@ -19,6 +19,7 @@ APPLICATION: Final = "_application"
 TARGET: Final = "_target"
 README: Final = "README.md"
 FLEET: Final = "_fleet"
+APPLICATIONS: Final = "_applications"  # the folder of badges that add an application up over environments
 PLATFORM_STATUS: Final = "status/_platform.yaml"
 
 _SAFE = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.))*(?<![.])")
@@ -55,8 +56,14 @@ def status_path(group: GroupRef) -> str:
     return f"status/{segment(group.environment)}/{segment(group.application)}.yaml"
 
 
-def badge_path(group: GroupRef, ending: str) -> str:
-    return f"badges/{segment(group.environment)}/{segment(group.application)}.{ending}"
+def page_path(group: GroupRef) -> str:
+    return f"pages/{segment(group.environment)}/{segment(group.application)}.md"
+
+
+def badge_path(group: GroupRef, ending: str, *, of: str = "") -> str:
+    """Give a badge's path; `of` is `sync`, `health` or `version`, "" for all of it."""
+    folder = f"badges/_{of}" if of else "badges"
+    return f"{folder}/{segment(group.environment)}/{segment(group.application)}.{ending}"
 
 
 def environment_badge_path(environment: EnvironmentName, ending: str) -> str:

@@ -26,6 +26,7 @@ from controller.records.showing import shown, shown_revision, shown_time
 
 API_VERSION = "converge/v1"
 ACTIVE, RETIRED = "active", "retired"
+VERSIONS = 5
 
 
 def status(transition: Transition, before: Earlier) -> dict[str, JsonValue]:
@@ -41,7 +42,28 @@ def status(transition: Transition, before: Earlier) -> dict[str, JsonValue]:
         "metadata": _metadata(transition.group),
         **headline([one for _, one in sorted(placements.items())], now, before),
         "placements": [one for _, one in sorted(placements.items())],
+        **_versions([one for _, one in sorted(placements.items())], before),
     }
+
+
+def _versions(placements: list[Earlier], before: Earlier) -> dict[str, JsonValue]:
+    """Tell the last versions that ran anywhere, newest first; the branch's log has all of them."""
+    known: list[Earlier] = list(before.get("versions", ()))
+    running = [one for one in placements if one["lifecycle"] == ACTIVE and one.get("applied")]
+    told = {(one["application"], one["platform"]) for one in known}
+    new = {
+        (one["applied"]["application"], one["applied"]["platform"]): one
+        for one in sorted(running, key=lambda one: one["applied"]["since"], reverse=True)
+    }
+    found = [_version(one) for commits, one in new.items() if commits not in told]
+    versions = sorted([*found, *known], key=lambda one: str(one["since"]), reverse=True)[:VERSIONS]
+    return {"versions": [dict(one) for one in versions]} if versions else {}
+
+
+def _version(placement: Earlier) -> dict[str, JsonValue]:
+    source = placement.get("source") or NOTHING
+    facts = {**placement["applied"], "subject": source.get("subject", ""), "author": source.get("author", "")}
+    return {name: value for name, value in facts.items() if value}
 
 
 def _metadata(group: GroupRef) -> dict[str, JsonValue]:

@@ -34,7 +34,7 @@ def test_the_table_shows_badge_version_since_and_who_per_environment() -> None:
     branch.record(moved(report()), moved(report(DEV, author="Li Na"), 5), moved(report(BILLING)))
     (shop,) = rows(readme(branch), "shop")
     dev, prod = shop.strip("| ").split(" | ")[1:]
-    assert dev.startswith("[![Synced · Healthy · 1111111](badges/dev/shop.svg)](status/dev/shop.yaml)<br>")
+    assert dev.startswith("[![Synced · Healthy · 1111111](badges/dev/shop.svg)](pages/dev/shop.md)<br>")
     assert dev.endswith("`1111111` since 2026-11-21 12:05 by Li Na")
     assert "badges/prod/shop.svg" in prod
     (billing,) = rows(readme(branch), "billing")
@@ -53,7 +53,7 @@ def test_what_needs_attention_stands_first_with_its_reason() -> None:
     lines = readme(branch).split("## Applications")[0].splitlines()
     table = [line for line in lines if line.startswith("| [")]
     billing, shop = (line.strip("| ").split(" | ") for line in table)
-    where = "[prod/billing](status/prod/billing.yaml)"
+    where = "[prod/billing](pages/prod/billing.md)"
     assert billing == [where, "Failed, Healthy", "2026-11-21 12:00", "deploy/api.yaml\\:7\\: wrong more"]
     assert shop[1:] == [
         "Drifted, Healthy",
@@ -88,6 +88,8 @@ def test_an_overview_of_the_same_records_changes_nothing() -> None:
     branch.record(moved(report()))
     assert set(branch.overview()) == {
         "README.md",
+        "badges/_applications/shop.json",
+        "badges/_applications/shop.svg",
         "badges/_fleet.json",
         "badges/_fleet.svg",
         "badges/prod.json",
