@@ -2,11 +2,12 @@
 
 A workload's own status says how many pods are missing, not why. One that is not healthy after some seconds has its pods
 listed, a few times and ever later; what they say stands behind the workload's own reason until it is healthy. Nobody is
-asked for one that is healthy, and who may not list pods is told less.
+asked for one that is healthy, or that its own controller has not seen yet, and who may not list pods is told less.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,9 +20,11 @@ from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.health import health
 from controller.targets.kubernetes.members import Member
 
-WORKLOADS: Final = frozenset({"DaemonSet.apps", "Deployment.apps", "Job.batch", "ReplicaSet.apps", "StatefulSet.apps"})
+OBSERVED: Final = frozenset({"DaemonSet.apps", "Deployment.apps", "ReplicaSet.apps", "StatefulSet.apps"})
+WORKLOADS: Final = OBSERVED | {"Job.batch"}
 UNWELL: Final = frozenset({Health.PROGRESSING, Health.DEGRADED})
 LOOKS: Final = (10.0, 20.0, 60.0, 300.0)  # seconds before each look at one that goes on being unwell
+AT_ONCE: Final = 2  # a rollout of a thousand workloads shall not become a thousand requests at once
 MOST: Final = ("limit", "50")  # pods or events of one workload
 
 
@@ -42,6 +45,7 @@ class Diagnoser:
         self._start = start
         self._told = told
         self._looks = tuple(looks)
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._why: dict[str, str] = {}  # by uid
         self._looking: dict[str, Member] = {}  # by uid, as last seen
 
@@ -65,13 +69,25 @@ class Diagnoser:
             member = self._looking.get(uid)
             if member is None:
                 return  # it is well
+            live = member.live()
+            if not is_observed(member.key.group_kind, live):
+                continue
             try:
-                why = await diagnosed(self._connection, member.live())
+                async with self._places:
+                    why = await diagnosed(self._connection, live)
             except ConvergeError:
                 continue
             if why != self._why.get(uid, "") and uid in self._looking:
                 self._why[uid] = why
                 self._told(member.placement)
+
+
+def is_observed(group_kind: str, live: Mapping[str, Any]) -> bool:
+    """Tell whether a workload's controller has seen it as it is: before that its pods are not of this version. Pure."""
+    if group_kind not in OBSERVED:
+        return True
+    seen = (live.get("status") or {}).get("observedGeneration", 0)
+    return bool(seen >= live["metadata"].get("generation", 0))
 
 
 async def diagnosed(connection: Connection, live: Mapping[str, Any]) -> str:

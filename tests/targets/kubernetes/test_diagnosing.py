@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controller.runtime import SystemClock
-from controller.targets.kubernetes.diagnosing import Diagnoser, diagnosed, reason_of_events
+from controller.targets.kubernetes.diagnosing import Diagnoser, diagnosed, is_observed, reason_of_events
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
 from tests.fixtures.waiting import eventually
@@ -75,6 +75,22 @@ async def test_a_full_quota_is_told_by_events(cluster: KubeAccess) -> None:
         await api.create(quota)
         await api.until("v1", "ResourceQuota", "none", lambda one: one and one.get("status", {}).get("hard"))
         await until_told(observer, await api.create(body), "exceeded quota")
+
+
+@pytest.mark.parametrize(
+    ("kind", "generation", "seen", "expected"),
+    [
+        ("Deployment.apps", 2, 2, True),
+        ("Deployment.apps", 2, 1, False),
+        ("StatefulSet.apps", 1, None, False),
+        ("Job.batch", 1, None, True),
+    ],
+)
+def test_pods_are_asked_about_the_version_that_their_controller_has_seen(
+    kind: str, generation: int, seen: int | None, expected: bool
+) -> None:
+    status = {} if seen is None else {"observedGeneration": seen}
+    assert is_observed(kind, {"metadata": {"generation": generation}, "status": status}) is expected
 
 
 def test_the_newest_warning_counts() -> None:
