@@ -78,19 +78,19 @@ async def test_a_full_quota_is_told_by_events(cluster: KubeAccess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "generation", "seen", "expected"),
+    ("kind", "generation", "seen", "answer"),
     [
-        ("Deployment.apps", 2, 2, True),
-        ("Deployment.apps", 2, 1, False),
-        ("StatefulSet.apps", 1, None, False),
-        ("Job.batch", 1, None, True),
+        ("Deployment.apps", 2, 2, "asked"),
+        ("Deployment.apps", 2, 1, "not yet"),
+        ("StatefulSet.apps", 1, None, "not yet"),
+        ("Job.batch", 1, None, "asked"),
     ],
 )
 def test_pods_are_asked_about_the_version_that_their_controller_has_seen(
-    kind: str, generation: int, seen: int | None, expected: bool
+    kind: str, generation: int, seen: int | None, answer: str
 ) -> None:
     status = {} if seen is None else {"observedGeneration": seen}
-    assert is_observed(kind, {"metadata": {"generation": generation}, "status": status}) is expected
+    assert is_observed(kind, {"metadata": {"generation": generation}, "status": status}) is (answer == "asked")
 
 
 def test_the_newest_warning_counts() -> None:
