@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
+from controller.engine.masking import masked
 from controller.model import Digest, Invalid, Secret, Stalled, Unequipped
-from controller.render import NO_FACTS, ChartTemplate, ClusterFacts, Decryption, Needed, Prepared, Result
+from controller.render import (
+    NO_FACTS,
+    ChartTemplate,
+    ClusterFacts,
+    Decryption,
+    Needed,
+    Prepared,
+    Result,
+    clear_values,
+)
 
 T = TypeVar("T")
 Facts: TypeAlias = "Callable[[], Awaitable[bytes]]"  # what a target is, as `facts_of` writes it
@@ -49,13 +59,21 @@ class Workshop:
         `facts` tells what the target is; without it, charts are for no cluster of note.
         """
         prepared: dict[Digest, Result] = {}
+        decryptions: list[Decryption] = []
         for _ in range(MOST_ROUNDS):
             try:
                 return await do(prepared)
             except Needed as needed:
-                if any(isinstance(need, ClusterFacts) for need in needed.needs):
-                    prepared[ClusterFacts().digest] = await facts() if facts else NO_FACTS
-                prepared |= await self._done([one for one in needed.needs if not isinstance(one, ClusterFacts)])
+                needs = needed.needs
+            except Stalled as error:
+                raise _told(error, decryptions, prepared) from None
+            if any(isinstance(need, ClusterFacts) for need in needs):
+                prepared[ClusterFacts().digest] = await facts() if facts else NO_FACTS
+            try:
+                prepared |= await self._done([one for one in needs if not isinstance(one, ClusterFacts)])
+            except Stalled as error:
+                raise _told(error, decryptions, prepared) from None
+            decryptions += [one for one in needs if isinstance(one, Decryption)]
         raise RuntimeError("a render needs something else whenever it is given what it needs")
 
     async def _done(self, needs: Sequence[Work]) -> dict[Digest, Result]:
@@ -124,3 +142,14 @@ def _size(result: Result | Stalled) -> int:
 def is_shareable(prepared: Prepared) -> bool:
     """Tell whether results may cross to another process: a Secret does not."""
     return not any(isinstance(one, Secret) for one in prepared.values())
+
+
+def _told(error: Stalled, decryptions: Iterable[Decryption], prepared: Prepared) -> Stalled:
+    """Give an error as it may be told: a template may say again what it was given."""
+    values = [
+        value
+        for need in decryptions
+        if isinstance(clear := prepared.get(need.digest), Secret)
+        for value in clear_values(need.where.path, need.data, clear.reveal(), need.format)
+    ]
+    return masked(error, values) if values else error

@@ -1,6 +1,7 @@
 """Base and overlays of a placement into Manifests. Pure: no I/O but through the Trees it is given."""
 
 from controller.render.addressing import is_element, resolve, value_at
+from controller.render.encrypted import clear_values
 from controller.render.kustomize import Order, build
 from controller.render.needs import (
     NO_FACTS,
@@ -47,6 +48,7 @@ __all__ = [
     "Surroundings",
     "Wire",
     "build",
+    "clear_values",
     "explain",
     "facts_of",
     "is_element",
