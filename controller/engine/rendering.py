@@ -314,6 +314,7 @@ def request_for(placement: PlacementRef, entry: Entry, application: Checkout, pl
         parameters=entry.application.parameters,
         chart=entry.application.chart,
         decryption=entry.application.decryption,
+        url=entry.repository.url,
         targets=entry.application.targets,
         surroundings=entry.surroundings,
     )
@@ -327,6 +328,7 @@ def _shape(placement: PlacementRef, entry: Entry) -> tuple[object, ...]:
         application.inputs,
         application.targets,
         application.repository,
+        entry.repository.url,
         application.path,
         application.namespace,
         tuple(sorted(application.parameters.items())),
@@ -347,6 +349,7 @@ def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
                 [[str(one), one.kind, one.name, format_path(one.path)] for one in application.inputs],
                 [*application.targets],
                 application.repository,
+                entry.repository.url,
                 application.path,
                 application.namespace,
                 typed,

@@ -16,7 +16,7 @@ from controller.render.request import Draft, RenderRequest
 from controller.render.tracking import TrackedTree
 
 if TYPE_CHECKING:
-    from controller.render.oam import Handling, Reference
+    from controller.render.oam import Handling
     from controller.render.oam.placing import Placed, PlacedObject
     from controller.render.oam.reporting import Report
 
@@ -45,7 +45,14 @@ def is_application(draft: Draft) -> bool:
     return draft.value.get("kind") == "Application" and draft.value.get("apiVersion") == "core.oam.dev/v1beta1"
 
 
-def expand(drafts: Iterable[Draft], request: RenderRequest, *, platform: TrackedTree, locate: Locate) -> Expanded:
+def expand(
+    drafts: Iterable[Draft],
+    request: RenderRequest,
+    *,
+    application: TrackedTree,
+    platform: TrackedTree,
+    locate: Locate,
+) -> Expanded:
     """Put an Application's objects in its place. Raises Invalid with all that is wrong with one."""
     drafts = list(drafts)
     if not any(map(is_application, drafts)):
@@ -60,6 +67,12 @@ def expand(drafts: Iterable[Draft], request: RenderRequest, *, platform: Tracked
             continue
         placed, told = _placed(draft, request, types, locate)
         expanded += [_draft(one, draft) for one in placed.objects]
+        if placed.references:
+            from controller.render.components import drafts_of_reference  # noqa: PLC0415  few have any
+
+            for one in placed.references:
+                made = drafts_of_reference(one, draft, request, application, platform, locate)
+                expanded += [_noted(each, one.wave, one.consent) for each in made]
         warnings += told
         behind, asked = behind.joined(placed.behind), asked or placed.asked
     return Expanded(expanded, tuple(warnings), behind, asked)
@@ -83,28 +96,10 @@ def _placed(
         draft.value, by_steps=True, namespace=request.namespace, types=types, locate=report.locate
     )
     placed = place(rendered, request.placement, request.targets, request.surroundings, report)
-    for one in placed.deployments:
-        for reference in one.references:
-            _check_reference(reference, request, report)
     for each in placed.objects:
         _check_handling(each, report)
     report.settle()
     return placed, (*rendered.warnings, *report.warnings)
-
-
-def _check_reference(reference: Reference, request: RenderRequest, report: Report) -> None:
-    """Tell of a component that nobody of the application's targets makes."""
-    from controller.render.oam import TerraformReference  # noqa: PLC0415
-
-    where = reference.at
-    if not isinstance(reference, TerraformReference):
-        what = f"the component {reference.component} is made by another renderer"
-        report.wrong(where, what, "Give it an application entry with a path of its own.")
-        return
-    places = request.surroundings.places.get(request.placement.environment, {})
-    if not any(name in places and not places[name].is_cluster for name in request.targets):
-        what = f"the component {reference.component} is a Terraform module, and the application has no terraform target"
-        report.wrong(where, what, "Add one to the environment's targets, and to the application's entry.")
 
 
 def _check_handling(one: PlacedObject, report: Report) -> None:
@@ -124,14 +119,28 @@ def _draft(one: PlacedObject, application: Draft) -> Draft:
     return Draft(value=dict(body), origin=application.origin, is_spared=handling.read_only)
 
 
+def _noted(draft: Draft, wave: int, consent: int | None) -> Draft:
+    """Give what another renderer made the turn of its component."""
+    notes = dict(_turn(wave, consent))
+    metadata = draft.value.get("metadata")
+    if notes and isinstance(metadata, dict):
+        own = metadata.get("annotations") or {}
+        draft.value["metadata"] = {**metadata, "annotations": {**notes, **own}}
+    return draft
+
+
+def _turn(wave: int, consent: int | None) -> Iterator[tuple[str, str]]:
+    if wave:
+        yield WAVE, str(wave)
+    if consent is not None:
+        yield CONSENT, "true" if consent < 0 else f"{consent}s"
+
+
 def _annotations(one: PlacedObject, handling: Handling) -> Iterator[tuple[str, str]]:
     """Say in the words that any object may use what the Application says of this one."""
     from controller.render.oam import Collect  # noqa: PLC0415
 
-    if one.wave:
-        yield WAVE, str(one.wave)
-    if one.consent is not None:
-        yield CONSENT, "true" if one.consent < 0 else f"{one.consent}s"
+    yield from _turn(one.wave, one.consent)
     ignored = ["*"] if handling.apply_once else [*handling.ignored, *(f"{path} while held" for path in handling.held)]
     if ignored:
         yield IGNORE, "\n".join(dict.fromkeys(ignored))

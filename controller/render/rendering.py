@@ -98,7 +98,7 @@ def _drafted(request: RenderRequest, decipherer: Decipherer) -> Drafted:
     def locate(draft: Draft, field: tuple[str | int, ...]) -> Position:
         return _locate(trees[draft.origin.repository], draft, field)
 
-    expanded = expand(drafts, request, platform=platform, locate=locate)
+    expanded = expand(drafts, request, application=application, platform=platform, locate=locate)
     return Drafted(
         drafts=expanded.drafts,
         locate=locate,

@@ -91,6 +91,7 @@ class RenderRequest:
     chart: ChartOptions = field(default_factory=ChartOptions)
     decryption: Decrypting = field(default_factory=Decrypting)
     prepared: Prepared = field(default_factory=dict)  # results of what earlier tries raised Needed for
+    url: str = ""  # of the application's repository
     targets: tuple[TargetName, ...] = ()  # all that the application's entry names
     surroundings: Surroundings = NOWHERE
 

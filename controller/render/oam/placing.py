@@ -14,6 +14,7 @@ from typing import Final
 
 from controller.model import ApplicationName, Behind, EnvironmentName, GroupRef, PlacementRef, TargetName
 from controller.render.oam.policies import LOCAL, Topology
+from controller.render.oam.references import Reference
 from controller.render.oam.rendering import Deployment, RenderedApplication, RenderedObject
 from controller.render.oam.reporting import Report, nearest, suggestion
 from controller.render.oam.workflow import (
@@ -40,9 +41,21 @@ class PlacedObject:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedReference:
+    """A component of this placement that another renderer makes."""
+
+    reference: Reference
+    namespace: str  # where its topology moves it; "" for where it is
+    wave: int
+    consent: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
+    """What of an Application reaches a target."""
+
     objects: tuple[PlacedObject, ...]
-    deployments: tuple[Deployment, ...]  # that reach the target
+    references: tuple[PlacedReference, ...]
     behind: Behind
     asked: bool  # whether anything of the surroundings was
 
@@ -72,6 +85,7 @@ class _Placing:
     asked: bool = False
     before: Mapping[str, frozenset[str]] = field(default_factory=dict)
     steps: Mapping[str, Step] = field(default_factory=dict)
+    _starts: dict[str, int] = field(default_factory=dict)  # the first wave of each step's deployments
 
     def placed(self) -> Placed:
         self.steps = {one.name: one for one in leaves(self.rendered.steps)}
@@ -81,7 +95,18 @@ class _Placing:
         if not mine:
             what = f"nothing of it goes to the target {self.placement.target}: no topology or step says so"
             self.report.warn(("spec", "policies"), what, "Name the target, or take it out of the entry's `targets`.")
-        return Placed(tuple(self._objects(mine)), tuple(mine), self._waits(mine), self.asked)
+        objects = tuple(self._objects(mine))
+        references = tuple(
+            PlacedReference(
+                each,
+                one.topology.namespace if one.topology else "",
+                self._starts.get(one.step, 0) + each.wave,
+                self._consent(one.step),
+            )
+            for one in mine
+            for each in one.references
+        )
+        return Placed(objects, references, self._waits(mine), self.asked)
 
     # --- where -------------------------------------------------------------------------------------------
 
@@ -144,13 +169,13 @@ class _Placing:
     def _objects(self, mine: Sequence[Deployment]) -> Iterator[PlacedObject]:
         """Put deployments after those of earlier steps. What one repeats as it was keeps its turn, and its consent."""
         found: dict[tuple[str, str, str, str], PlacedObject] = {}
-        starts: dict[str, int] = {}
+        starts = self._starts
         ends: dict[str, int] = {}
         for one in mine:
             name = one.step
             start = max((ends[other] for other in self._before(name) if other in ends), default=0)
             starts[name] = max(starts.get(name, 0), start)
-            last = max((each.wave for each in one.objects), default=0)
+            last = max((each.wave for each in (*one.objects, *one.references)), default=0)
             ends[name] = max(ends.get(name, 0), starts[name] + last + 1)
             for each in one.objects:
                 metadata = each.body["metadata"]

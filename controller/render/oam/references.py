@@ -25,6 +25,7 @@ class HelmReference:
     namespace: str  # "" for the component's own
     values: Mapping[str, Any] = field(default_factory=dict)
     values_files: tuple[str, ...] = ()
+    wave: int = field(default=0, compare=False)
     at: FieldPath = field(default=(), compare=False)  # of the component in its Application
 
 
@@ -38,6 +39,7 @@ class KustomizeReference:
     path: str
     namespace: str
     patches: tuple[Any, ...] = ()
+    wave: int = field(default=0, compare=False)
     at: FieldPath = field(default=(), compare=False)
 
 
@@ -52,6 +54,7 @@ class TerraformReference:
     variables: Mapping[str, Any]
     output_secret: str = ""  # name of the Secret that takes the outputs, "" for none
     output_namespace: str = ""
+    wave: int = field(default=0, compare=False)
     at: FieldPath = field(default=(), compare=False)
 
 

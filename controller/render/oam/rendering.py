@@ -206,7 +206,7 @@ class _Renderer:
         for one in components:
             wired = self._wired(one, components)
             if one.type in REFERENCE_TYPES and one.type not in self._definitions:
-                references.append(reference_of(wired, self._report))
+                references.append(replace(reference_of(wired, self._report), wave=waves.get(one.name, 0)))
             else:
                 objects.extend(self._component(wired, waves.get(one.name, 0)))
         self._warn_of_doubles(objects)

@@ -107,6 +107,7 @@ _TELLING: Final[Mapping[str, str]] = {
     "notification": "Configure `notifications` of the environment instead.",
     "print-message-in-status": "The status of every placement is in the records branch.",
     "webhook": "Configure `notifications` of the environment instead.",
+    "restart-workflow": "Every commit starts a deployment, and drift is put back at any time.",
     "share-cloud-resource": "Wire a terraform component's outputs instead.",
 }
 # Steps that KubeVela has and we don't, and what to use instead.
@@ -115,7 +116,6 @@ REFUSED: Final[Mapping[str, str]] = {
     "deploy2runtime": "It is deprecated: use deploy with a topology policy.",
     "deploy-cloud-resource": "Use a component of type terraform.",
     "multi-env": "It is deprecated: use deploy with topology and override policies.",
-    "restart-workflow": "Every commit, and nothing else, starts a deployment.",
     "export2config": "Wire the value with outputs and inputs.",
     "export2secret": "Wire the value with outputs and inputs.",
     "export-data": "Wire the value with outputs and inputs.",

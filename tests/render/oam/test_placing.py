@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,17 @@ from controller.model import (
     Revision,
     TargetName,
 )
-from controller.render import Place, Rendered, RenderRequest, Surroundings, render
+from controller.render import (
+    NO_FACTS,
+    ChartTemplate,
+    ClusterFacts,
+    Needed,
+    Place,
+    Rendered,
+    RenderRequest,
+    Surroundings,
+    render,
+)
 from controller.render.terraform import render_workspace
 
 from .applications import application, web
@@ -333,3 +344,49 @@ class TestModules:
         module = self.PLACE | {"properties": {"source": "https://git.example.com/modules.git"}}
         with pytest.raises(Invalid, match="there is no folder"):
             render_workspace(request(application(module), CLOUD))
+
+
+class TestOthers:
+    URL = "https://git.example.com/shop.git"
+    FILES = {  # noqa: RUF012
+        "base/kustomization.yaml": b"resources: [c.yaml]\nnamePrefix: a-\n",
+        "base/c.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n",
+        "charts/web/Chart.yaml": b"apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    }
+
+    def asked(self, **component: Any) -> RenderRequest:
+        body = application(web(), {"name": "beside", **component})
+        files = {path.replace("/", "__"): data for path, data in self.FILES.items()}
+        return replace(request(body, **files), url=self.URL.removesuffix(".git"))
+
+    def test_a_kustomization_of_the_repository_is_built_in_its_place(self) -> None:
+        properties = {"url": self.URL, "path": "./base", "targetNamespace": "other"}
+        found = render(self.asked(type="kustomize", properties=properties, dependsOn=["web"]))
+        beside = next(one for one in found.desired.manifests if one.key.kind == "ConfigMap")
+        assert (beside.key.name, beside.key.namespace, beside.origin.path) == ("a-c", "other", "base/c.yaml")
+        assert notes(found, "ConfigMap a-c") == {"converge/wave": "1"}
+
+    def test_a_chart_of_the_repository_is_asked_of_helm_with_the_components_values(self) -> None:
+        properties = {"repoType": "git", "url": self.URL, "chart": "charts/web", "values": {"a": 1}}
+        with pytest.raises(Needed) as caught:
+            render(replace(self.asked(type="helm", properties=properties), prepared={ClusterFacts().digest: NO_FACTS}))
+        (need,) = caught.value.needs
+        assert isinstance(need, ChartTemplate)
+        assert (need.release, need.path, [data for _, data in need.values]) == ("beside", "charts/web", [b'{"a":1}'])
+
+    @pytest.mark.parametrize(
+        ("component", "says"),
+        [
+            ({"type": "helm", "properties": {"url": "https://charts.example.com", "chart": "redis"}}, "lies outside"),
+            ({"type": "kustomize", "properties": {"url": "https://git.example.com/else", "path": "base"}}, "outside"),
+            ({"type": "kustomize", "properties": {"url": URL, "path": "bse"}}, "holds no kustomization"),
+            ({"type": "helm", "properties": {"repoType": "git", "url": URL, "chart": "base"}}, "holds no chart"),
+            (
+                {"type": "kustomize", "properties": {"url": URL, "path": "base", "patches": [{"patch": "x"}]}},
+                "not followed here",
+            ),
+        ],
+    )
+    def test_what_can_t_be_made_here_is_refused_with_what_to_do(self, component: dict[str, Any], says: str) -> None:
+        with pytest.raises(Invalid, match=says):
+            render(self.asked(**component))
