@@ -15,6 +15,7 @@ from statistics import median, quantiles
 
 import click
 
+from benchmarks.applications import Applied, measure_application
 from benchmarks.bare import Floor
 from benchmarks.changes import Changes, measure_changes
 from benchmarks.changes import table as changes_table
@@ -29,7 +30,7 @@ from benchmarks.workspaces import table as workspaces_table
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
 CLUSTER_NAMES = ("delivery", "drift", "idle")
-NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query", "terraform")
+NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query", "terraform", "oam")
 MORE_POLLS = 1.25
 APPLICATIONS = 1000
 INSTANCES = 100_000
@@ -38,6 +39,7 @@ OVERHEAD, OVERHEAD_SECONDS = 0.05, 0.1  # whichever is more
 EVEN = 2.0
 INDEX_SECONDS, QUERY_SECONDS = 60.0, 1.0
 FOUND_SECONDS, CORRECTED_SECONDS = 1.0, 2.0
+APPLICATION_MS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def main(  # a command line
         goals += _query(asyncio.run(measure_query(1000 if quick else INSTANCES)))
     if "terraform" in names:
         goals += _workspaces(asyncio.run(measure_workspaces(10 if quick else WORKSPACES, runs)))
+    if "oam" in names:
+        goals += _application(measure_application())
     if quick:
         print("quick: nothing is judged")
         return
@@ -207,6 +211,11 @@ def _workspaces(measured: Workspaces) -> Sequence[Goal]:
         Goal("a plan of 2,000 resources read, s", measured.parsed, 1.0),
         Goal("a plan of 2,000 resources read, MiB", measured.parsed_mebibytes, 100.0),
     ]
+
+
+def _application(measured: Applied) -> Sequence[Goal]:
+    print(f"an OAM Application of three components: {measured.objects} objects in {measured.seconds * 1000:.2f} ms\n")
+    return [Goal("an OAM Application of three components rendered, ms", measured.seconds * 1000, APPLICATION_MS)]
 
 
 def p99(times: Sequence[float]) -> float:
