@@ -21,8 +21,12 @@ from benchmarks.changes import Changes, measure_changes
 from benchmarks.changes import table as changes_table
 from benchmarks.delivery import Measured, Round, measure_round
 from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
+from benchmarks.growth import measure_growth
+from benchmarks.growth import table as growth_table
 from benchmarks.plane import Plane, plane
 from benchmarks.query import Asked, measure_query
+from benchmarks.records import Recorded, measure_records
+from benchmarks.records import table as records_table
 from benchmarks.rendering import Rendering, measure_rendering, table
 from benchmarks.workspaces import Workspaces, measure_workspaces
 from benchmarks.workspaces import table as workspaces_table
@@ -30,10 +34,13 @@ from benchmarks.workspaces import table as workspaces_table
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
 CLUSTER_NAMES = ("delivery", "drift", "idle")
-NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query", "terraform", "oam")
+NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query", "records", "growth", "terraform", "oam")
 MORE_POLLS = 1.25
 APPLICATIONS = 1000
 INSTANCES = 100_000
+RECORDED, COMMITS, STORM = 2000, 50_000, 1000  # groups of five objects; commits of the branch; transitions at once
+WEEK = (1000, 2)  # applications, and deployments of each a day: a tenth of twenty, and all of the fleet
+CYCLE_SECONDS, SINGLE_SECONDS, STORM_SECONDS = 0.2, 1.0, 3.0
 WORKSPACES = 100
 OVERHEAD, OVERHEAD_SECONDS = 0.05, 0.1  # whichever is more
 EVEN = 2.0
@@ -83,6 +90,10 @@ def main(  # a command line
         goals += _changes(asyncio.run(measure_changes(100 if quick else APPLICATIONS, runs)))
     if "query" in names:
         goals += _query(asyncio.run(measure_query(1000 if quick else INSTANCES)))
+    if "records" in names:
+        goals += _records(asyncio.run(measure_records(*((30, 100, 30) if quick else (RECORDED, COMMITS, STORM)))))
+    if "growth" in names:
+        print("\n".join(growth_table(asyncio.run(measure_growth(*((10, 2) if quick else WEEK))))) + "\n")
     if "terraform" in names:
         goals += _workspaces(asyncio.run(measure_workspaces(10 if quick else WORKSPACES, runs)))
     if "oam" in names:
@@ -195,6 +206,17 @@ def _changes(measured: Changes) -> Sequence[Goal]:
         Goal("the decision for all the others, s", median(measured.decisions), 0.05),
         Goal("converge plan --ref with an empty cache, s", measured.first_plan, 2.0),
         Goal("converge plan --ref, s", median(measured.plans), 2.0),
+    ]
+
+
+def _records(measured: Recorded) -> Sequence[Goal]:
+    print("\n".join(records_table(measured)) + "\n")
+    return [
+        Goal("10 transitions among many instances, derived and written, s", measured.cycle, CYCLE_SECONDS),
+        Goal("trees that this wrote ÷ folders that it touched", measured.cycle_trees / measured.cycle_folders, 1.0),
+        Goal("one transition readable 100 ms away, s", measured.single, SINGLE_SECONDS),
+        Goal("1,000 transitions at once readable there, s", measured.storm, STORM_SECONDS),
+        Goal("commits that these are", measured.storm_commits, 3.0),
     ]
 
 

@@ -8,7 +8,7 @@ of one batch share a commit as long as none writes a file that an earlier one wr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -67,6 +67,12 @@ class BranchFiles:
     def names(self, directory: str) -> tuple[str, ...]:
         return () if self.tree is None else self.tree.names(directory)
 
+    def read_ahead(self, files: Iterable[str], folders: Iterable[str]) -> None:
+        """Have these files, and all that is below these folders, in a few exchanges with git."""
+        if self.tree is not None:
+            self.tree.prefetch(folders)
+            self.tree.prefetch_files(files)
+
 
 class Overlay:
     """Files over other files: what they will be once the changes so far are committed."""
@@ -83,6 +89,10 @@ class Overlay:
         touched = self._touched.get(directory, set())
         untouched = set(self._base.names(directory)) - touched
         return tuple(sorted(untouched | {name for name in touched if self._exists(_join(directory, name))}))
+
+    def read_ahead(self, files: Iterable[str], folders: Iterable[str]) -> None:
+        if isinstance(self._base, BranchFiles):
+            self._base.read_ahead(files, folders)
 
     def differences(self, files: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
         """Leave out what is so already."""

@@ -113,6 +113,13 @@ class GitTree:
             level = [entry.oid for entry in entries if entry.mode == DIRECTORY]
         self._objects.prefetch(blobs[:PREFETCH_LIMIT])
 
+    def prefetch_files(self, paths: Iterable[str]) -> None:
+        """Read these files in a few exchanges: the folders that they lie in, and then what is in them."""
+        wanted = list(paths)
+        folders = [found for path in {one.rpartition("/")[0] for one in wanted} if (found := self._find(path))]
+        self._objects.prefetch_directories(one.entry.oid for one in folders if one.entry.mode == DIRECTORY)
+        self.prefetch(wanted)
+
     def differences(self, other: GitTree) -> Iterator[str]:
         """Name the files that differ in another tree of the same mirror. Equal folders cost nothing."""
         pending: list[_Pair] = [("", self._root, other._root)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
@@ -18,6 +19,7 @@ PADDING: Final = 6
 LONGEST: Final = 80  # characters on either side
 VERSION_LENGTH: Final = 7
 PARTS: Final = ("sync", "health", "version")
+DRAWN: Final = 4_096  # badges that are kept as they were drawn last
 CACHE_SECONDS: Final = 300  # the least that shields takes
 
 
@@ -119,6 +121,7 @@ def _rank(state: tuple[SyncStatus, Health]) -> tuple[int, int, int]:
     return _WORST_FIRST.index(colour_of(sync, health)), tuple(SyncStatus).index(sync), tuple(Health).index(health)
 
 
+@lru_cache(maxsize=DRAWN)
 def endpoint(badge: Badge) -> bytes:
     """Write what shields.io reads at an `endpoint` URL."""
     light, _ = badge.colour.value
@@ -134,6 +137,7 @@ def endpoint(badge: Badge) -> bytes:
     )
 
 
+@lru_cache(maxsize=DRAWN)
 def svg(badge: Badge) -> bytes:
     """Draw a badge. `textLength` keeps every text inside of its box, whatever type the reader has."""
     label, message = _shortened(badge.label), _shortened(badge.message)

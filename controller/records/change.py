@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from controller.documents import write
 from controller.model import GroupRef, TargetName, Transition
-from controller.records.badges import application_badge, part_badges
+from controller.records.badges import PARTS, application_badge, part_badges
 from controller.records.earlier import earlier
-from controller.records.files import Files, Layered
+from controller.records.files import Files, Layered, read_ahead
 from controller.records.instances import application, instances, recorded_objects
+from controller.records.memory import written
 from controller.records.pages import page
-from controller.records.paths import application_path, badge_path, page_path, status_path, target_path
+from controller.records.paths import application_path, badge_path, page_path, status_path, target_folder, target_path
 from controller.records.showing import shown_time
 from controller.records.status import ACTIVE, status
 
 NAMED_IN_SUBJECT = 3
+TOGETHER = 50  # transitions whose files are read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,20 @@ class RecordChange:
     def derive(self, base: Files) -> Mapping[str, bytes | None]:
         """Give the files that shall differ from the base, sorted by path; none where every fact is told already."""
         files = Layered(base)
-        for transition in self.transitions:
-            _write(transition, files)
+        for start in range(0, len(self.transitions), TOGETHER):
+            some = self.transitions[start : start + TOGETHER]
+            read_ahead(base, *_read_for(some))
+            for transition in some:
+                _write(transition, files)
         return files.result()
+
+
+def _read_for(transitions: Sequence[Transition]) -> tuple[list[str], list[str]]:
+    """Name the files that telling transitions reads, and the folders of which it reads all."""
+    groups = list(dict.fromkeys(one.group for one in transitions))
+    files = [path for group in groups for path in (status_path(group), page_path(group), application_path(group))]
+    files += [badge_path(group, ending, of=of) for group in groups for of in ("", *PARTS) for ending in ("svg", "json")]
+    return files, [target_folder(one.report.placement) for one in transitions]
 
 
 def record(transitions: Sequence[Transition]) -> RecordChange:
@@ -58,17 +70,22 @@ def record(transitions: Sequence[Transition]) -> RecordChange:
 def _write(transition: Transition, files: Layered) -> None:
     group, now = transition.group, shown_time(transition.at)
     path = status_path(group)
-    new = status(transition, earlier(files, path, "Status"))
-    files.write(path, write(new))
+    before = earlier(files, path, "Status")
+    new = status(transition, before)
+    files.write(path, written("Status", new, before, files.read(path)))
     found = instances(transition.report, now, files)
     for where, instance in found.items():
-        files.write(where, write(instance))
+        _write_instance(where, instance, files)
     of_group = application(group, new)
-    files.write(application_path(group), write(of_group))
+    _write_instance(application_path(group), of_group, files)
     for of, badge in {"": application_badge(of_group), **part_badges(of_group)}.items():
         for ending, data in badge.files("").items():
             files.write(badge_path(group, ending.removeprefix("."), of=of), data)
     files.write(page_path(group), page(group, new, _of_first_target(transition, new, found, files)))
+
+
+def _write_instance(path: str, instance: dict[str, Any], files: Layered) -> None:
+    files.write(path, written("Instance", instance, earlier(files, path, "Instance"), files.read(path)))
 
 
 def _of_first_target(

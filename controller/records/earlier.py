@@ -15,6 +15,7 @@ from controller.config import Validator
 from controller.documents import Dialect, decode, read
 from controller.model import Invalid, JsonValue
 from controller.records.files import Files
+from controller.records.memory import memory
 
 Earlier: TypeAlias = Mapping[str, Any]
 NOTHING: Earlier = MappingProxyType({})
@@ -44,6 +45,16 @@ def earlier(files: Files, path: str, kind: str) -> Earlier:
     data = files.read(path)
     if data is None:
         return NOTHING
+    known = memory().recall(kind, data)
+    if known is not None:
+        return known
+    found = _read(data, path, kind)
+    if found is not NOTHING:
+        memory().keep(kind, data, found)
+    return found
+
+
+def _read(data: bytes, path: str, kind: str) -> Earlier:
     try:
         documents = read(data, path=path, dialect=Dialect.KUBERNETES)
     except Invalid:

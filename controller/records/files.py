@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 
 class Files(Protocol):
@@ -12,6 +12,19 @@ class Files(Protocol):
     def read(self, path: str) -> bytes | None: ...
     def names(self, directory: str) -> tuple[str, ...]:
         """Give the names in a directory, of files and directories, sorted; none for what is no directory."""
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """Files that are far away: many are had in the time of one."""
+
+    def read_ahead(self, files: Iterable[str], folders: Iterable[str]) -> None: ...
+
+
+def read_ahead(files: Files, paths: Iterable[str], folders: Iterable[str] = ()) -> None:
+    """Say which files will be read, and below which folders all of them."""
+    if isinstance(files, ReadsAhead):
+        files.read_ahead(paths, folders)
 
 
 class Layered:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from controller.model import EnvironmentName, GroupRef, JsonValue, ObjectKey, PlacementRef
@@ -11,6 +12,7 @@ from controller.records.paths import CLUSTER
 
 INSTANCES = uuid.uuid5(uuid.NAMESPACE_OID, "converge/v1/Instance")
 ELSEWHERE = "_"  # in place of an application: the object is on this target, and not one of this application
+REMEMBERED: Final = 16_384  # keys, whose parts and ids are looked up again and again
 LEVELS: Final = {1: "Environment", 2: "Application", 3: "Target"}  # by the parts of a key
 
 
@@ -60,6 +62,7 @@ class Key:
         return f"{self.environment}/{ELSEWHERE}/{self.target}/{self.namespace}/{self.model}/{self.name}"
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse_key(text: str) -> Key:
     """Read `environment/application/target/namespace/Kind.group/name`, or the first one, two or three of it."""
     parts = [one.replace("%2F", "/").replace("%25", "%") for one in text.split("/")]
@@ -70,7 +73,12 @@ def parse_key(text: str) -> Key:
 
 
 def identity(key: str) -> dict[str, JsonValue]:
-    return {"key": key, "id": str(uuid.uuid5(INSTANCES, key))}
+    return {"key": key, "id": _id(key)}
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _id(key: str) -> str:
+    return str(uuid.uuid5(INSTANCES, key))
 
 
 def _joined(*parts: str) -> str:

@@ -20,7 +20,7 @@ from controller.model import (
 )
 from controller.records.badges import application_badge, summary_badge, version_of
 from controller.records.earlier import NOTHING, earlier
-from controller.records.files import Files, Layered
+from controller.records.files import Files, Layered, read_ahead
 from controller.records.identity import environment_key, identity
 from controller.records.markdown import link, plain
 from controller.records.paths import (
@@ -44,15 +44,21 @@ def overview(base: Files) -> Mapping[str, bytes | None]:
     """Give README.md, and the badges and records of environments and fleet, where they differ from the base."""
     files = Layered(base)
     records = tuple(_applications(base))
-    environments = sorted({_group(one).environment for one in records})
-    for environment in environments:
-        members = [one for one in records if _group(one).environment == environment]
+    environments: dict[EnvironmentName, list[Record]] = {}
+    applications: dict[ApplicationName, list[Record]] = {}
+    for one in records:
+        group = _group(one)
+        environments.setdefault(group.environment, []).append(one)
+        applications.setdefault(group.application, []).append(one)
+    drawn = [f"badges/{APPLICATIONS}/{segment(one)}.{ending}" for one in applications for ending in ("svg", "json")]
+    read_ahead(base, drawn)
+    for environment, members in sorted(environments.items()):
         _write_environment(environment, members, files)
-    active = [one for one in records if one["lifecycle"] == ACTIVE]
-    for name in sorted({_group(one).application for one in records}):
-        states = [_state(one) for one in active if _group(one).application == name]
+    for name, members in sorted(applications.items()):
+        states = [_state(one) for one in members if one["lifecycle"] == ACTIVE]
         for path, data in summary_badge(name, states).files(f"badges/{APPLICATIONS}/{segment(name)}").items():
             files.write(path, data)
+    active = [one for one in records if one["lifecycle"] == ACTIVE]
     for path, data in summary_badge("fleet", map(_state, active)).files(f"badges/{FLEET}").items():
         files.write(path, data)
     files.write(README, _readme(active, refusal(base)).encode())
@@ -62,8 +68,10 @@ def overview(base: Files) -> Mapping[str, bytes | None]:
 def _applications(base: Files) -> Iterator[Record]:
     """Read every application's record. One that is damaged is left out until its next transition writes it anew."""
     for environment in base.names("cmdb"):
-        for application in base.names(f"cmdb/{environment}"):
-            record = earlier(base, f"cmdb/{environment}/{application}/{APPLICATION}.yaml", "Instance")
+        folders = [f"cmdb/{environment}/{name}" for name in base.names(f"cmdb/{environment}")]
+        read_ahead(base, [f"{one}/{APPLICATION}.yaml" for one in folders])
+        for folder in folders:
+            record = earlier(base, f"{folder}/{APPLICATION}.yaml", "Instance")
             if record and isinstance(record["attributes"].get("environment"), str) and record["model"] == "Application":
                 yield record
 

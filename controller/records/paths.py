@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from controller.model import EnvironmentName, GroupRef, ObjectKey, PlacementRef
@@ -26,9 +27,11 @@ _SAFE = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.))*(?<![.])")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,80}(?:\.[a-z0-9](?:[a-z0-9-]|\.(?!\.))*(?<![.]))?")
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?")  # what Windows keeps for itself
+REMEMBERED: Final = 16_384  # names, which come again and again
 LONGEST = 200  # bytes; file systems have 255 for a name and its ending
 
 
+@lru_cache(maxsize=REMEMBERED)
 def segment(name: str) -> str:
     """Give the part of a path that stands for a name: unique also where case does not count."""
     if len(name) <= LONGEST and _SAFE.fullmatch(name) and not _DEVICES.fullmatch(name):
@@ -41,6 +44,7 @@ def kind_segment(key: ObjectKey) -> str:
     return model_segment(key.group_kind)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def model_segment(name: str) -> str:
     """Give the part of a path that stands for a model: a kind's name keeps its case."""
     is_safe = len(name) <= LONGEST and _KIND.fullmatch(name) and not _DEVICES.fullmatch(name.lower())

@@ -1,0 +1,77 @@
+"""What records say that were read or written before: by their bytes, so that no record is parsed and checked twice.
+
+A memo of a pure function and nothing else: losing it costs time. It holds JSON, which takes a fifth of the memory that
+the values would, and is read in a hundredth of the time that YAML is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from hashlib import blake2b
+from threading import Lock
+from typing import Any, Final
+
+import orjson
+
+from controller.documents import write
+
+MOST: Final = 16_384  # records, of a kilobyte or two each
+DIGEST_BYTES: Final = 16
+
+
+class Memory:
+    """The records that were seen last. `is_ours` of what was written here: its bytes are as they would be again."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._lock = Lock()  # records are read in several threads
+        self._known: dict[bytes, tuple[bytes, bool]] = {}  # in the order in which they were used
+
+    def recall(self, kind: str, data: bytes) -> dict[str, Any] | None:
+        """Give what a record says, a copy; None where it is not known."""
+        digest = _digest(kind, data)
+        with self._lock:
+            found = self._known.pop(digest, None)
+            if found is None:
+                return None
+            self._known[digest] = found
+        value: dict[str, Any] = orjson.loads(found[0])
+        return value
+
+    def is_ours(self, kind: str, data: bytes) -> bool:
+        """Tell whether a record was written here."""
+        return self._known.get(_digest(kind, data), (b"", False))[1]
+
+    def keep(self, kind: str, data: bytes, value: Mapping[str, Any], *, is_ours: bool = False) -> None:
+        """Remember what a valid record says."""
+        try:
+            said = orjson.dumps(value)
+        except TypeError:
+            return  # numbers that JSON does not have: read again next time
+        digest = _digest(kind, data)
+        with self._lock:
+            self._known.pop(digest, None)
+            self._known[digest] = (said, is_ours)
+            while len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+
+
+def _digest(kind: str, data: bytes) -> bytes:
+    return blake2b(data, digest_size=DIGEST_BYTES, person=kind.encode()[:16]).digest()
+
+
+@cache
+def memory() -> Memory:
+    """Give this process's memo."""
+    return Memory()
+
+
+def written(kind: str, value: dict[str, Any], before: Mapping[str, Any], old: bytes | None) -> bytes:
+    """Write a record; one that says what the old one says has its bytes, where they were written here."""
+    known = memory()
+    if old is not None and before == value and known.is_ours(kind, old):
+        return old
+    data = write(value)
+    known.keep(kind, data, value, is_ours=True)
+    return data
