@@ -1,7 +1,9 @@
-# The controller as an image. The first build stage is only named here: any image that holds /bin/terraform will do, also
-# one of OpenTofu's under that name, or one of your own registry.
+# The controller as an image. The first build stages are only named here: any image that holds /bin/terraform will do, also
+# one of OpenTofu's under that name, or one of your own registry; and any that holds /usr/bin/helm, 3.14 or later.
 ARG TERRAFORM_IMAGE=hashicorp/terraform:1.11
+ARG HELM_IMAGE=alpine/helm:3.18.4
 FROM ${TERRAFORM_IMAGE} AS terraform
+FROM ${HELM_IMAGE} AS helm
 
 FROM debian:12-slim AS build
 RUN apt-get update \
@@ -28,6 +30,7 @@ RUN apt-get update \
  && install -d -o 65532 -g 65532 /var/cache/converge
 COPY --from=build /opt/converge /opt/converge
 COPY --from=terraform /bin/terraform /usr/local/bin/terraform
+COPY --from=helm /usr/bin/helm /usr/local/bin/helm
 ENV PATH=/opt/converge/bin:/usr/local/bin:/usr/bin:/bin
 ENV CONVERGE_CREDENTIALS=/etc/converge/credentials
 ENV CONVERGE_CACHE=/var/cache/converge

@@ -19,6 +19,8 @@ from benchmarks.applications import Applied, measure_application
 from benchmarks.bare import Floor
 from benchmarks.changes import Changes, measure_changes
 from benchmarks.changes import table as changes_table
+from benchmarks.charts import Charts, measure_charts
+from benchmarks.charts import table as charts_table
 from benchmarks.delivery import Measured, Round, measure_round
 from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
 from benchmarks.growth import measure_growth
@@ -34,7 +36,7 @@ from benchmarks.workspaces import table as workspaces_table
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
 CLUSTER_NAMES = ("delivery", "drift", "idle")
-NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query", "records", "growth", "terraform", "oam")
+NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query", "records", "growth", "terraform", "oam", "charts")
 MORE_POLLS = 1.25
 APPLICATIONS = 1000
 INSTANCES = 100_000
@@ -44,6 +46,7 @@ CYCLE_SECONDS, SINGLE_SECONDS, STORM_SECONDS = 0.2, 1.0, 3.0
 WORKSPACES = 100
 OVERHEAD, OVERHEAD_SECONDS = 0.05, 0.1  # whichever is more
 EVEN = 2.0
+CHART_MILLISECONDS, OBJECT_MILLISECONDS, CHART_ROUNDS = 20.0, 0.3, 15  # whichever is more
 INDEX_SECONDS, QUERY_SECONDS = 60.0, 1.0
 FOUND_SECONDS, CORRECTED_SECONDS = 1.0, 2.0
 APPLICATION_MS = 5.0
@@ -98,6 +101,8 @@ def main(  # a command line
         goals += _workspaces(asyncio.run(measure_workspaces(10 if quick else WORKSPACES, runs)))
     if "oam" in names:
         goals += _application(measure_application())
+    if "charts" in names:
+        goals += _charts(asyncio.run(measure_charts(1 if quick else CHART_ROUNDS)))
     if quick:
         print("quick: nothing is judged")
         return
@@ -217,6 +222,18 @@ def _records(measured: Recorded) -> Sequence[Goal]:
         Goal("one transition readable 100 ms away, s", measured.single, SINGLE_SECONDS),
         Goal("1,000 transitions at once readable there, s", measured.storm, STORM_SECONDS),
         Goal("commits that these are", measured.storm_commits, 3.0),
+    ]
+
+
+def _charts(measured: Sequence[Charts]) -> Sequence[Goal]:
+    print("\n".join(charts_table(measured)) + "\n")
+    return [
+        Goal(
+            f"helm and {one.name}, ms added",
+            one.overhead_seconds * 1000,
+            max(CHART_MILLISECONDS, one.objects * OBJECT_MILLISECONDS),
+        )
+        for one in measured
     ]
 
 

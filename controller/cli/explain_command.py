@@ -134,7 +134,8 @@ def _lines(one: _Explained) -> Iterable[str]:
         parts = texts.pop((setting.origin, setting.overridden), [])
         if not parts:
             continue
-        head = click.style("over  " if setting.overridden else "set by", fg="yellow" if setting.overridden else "green")
+        words = "through" if setting.is_template else "over  " if setting.overridden else "set by"
+        head = click.style(words, fg="yellow" if setting.overridden or setting.is_template else "green")
         what = f"  {', '.join(parts)}" if all(parts) and not one.is_secret else ""
         origin = setting.origin
         yield f"  {head}  {origin}:{setting.column} of {origin.repository}{click.style(what, dim=True)}"
@@ -166,6 +167,7 @@ def _setting_json(setting: Setting, info: CommitInfo | None, *, is_secret: bool)
         "column": setting.column,
         "revision": origin.commit,
         "overridden": setting.overridden,
+        "template": setting.is_template,
     }
     if setting.text and not is_secret:
         found["text"] = setting.text

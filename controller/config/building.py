@@ -241,6 +241,8 @@ def _chart(node: Node) -> ChartOptions:
         release=node.text("release"),
         values_files=node.texts("valuesFiles") or (),
         values=values if isinstance(values, dict) else {},
+        origin=node.origin(),
+        place=node.get("values").field,
     )
 
 

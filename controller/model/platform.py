@@ -272,6 +272,8 @@ class ChartOptions:
     release: str = ""  # "" is the application's name
     values_files: tuple[str, ...] = ()  # in the application's path, each over those before it
     values: Mapping[str, JsonValue] = field(default_factory=dict)  # over everything else
+    origin: Origin | None = field(default=None, compare=False)  # of the file that `values` are written in
+    place: FieldPath = field(default=(), compare=False)  # of `values` in that file
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from controller.documents import Dialect, read_with_positions
 from controller.model import (
@@ -33,7 +33,7 @@ from controller.model import (
 )
 from controller.render.addressing import keyed, value_at
 from controller.render.encrypted import CIPHER, format_of, marks_in, token_places
-from controller.render.needs import Need, Needed
+from controller.render.needs import ClusterFacts, Need, Needed
 from controller.render.rendering import draft_with_marks, render
 from controller.render.request import Rendered, RenderRequest
 from controller.render.secrecy import Drafted
@@ -50,14 +50,62 @@ class Setting:
     column: int
     text: str  # what stands there and ends up in the field
     overridden: bool = False
+    is_template: bool = False  # the value passes through here, as far as the field's name tells: no edit proves it
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """A text in a file of either tree."""
+
     tree: Tree
     path: str
     start: int  # in characters
     text: str
+
+    def edited(self, request: RenderRequest) -> RenderRequest:
+        text = self.tree.read(self.path).decode(errors="replace")
+        end = self.start + len(self.text)
+        data = f"{text[: self.start]}{_other(self.text)}{text[end:]}".encode()
+        edited = _Edited(self.tree, self.path, data)
+        return replace(
+            request,
+            application=edited if self.tree is request.application else request.application,
+            platform=edited if self.tree is request.platform else request.platform,
+        )
+
+    def setting(self) -> Setting:
+        before = self.tree.read(self.path).decode(errors="replace")[: self.start]
+        line = before.count("\n") + 1
+        column = self.start - (before.rfind("\n") + 1) + 1
+        return Setting(Origin(self.tree.repository, self.path, line, self.tree.commit), column, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One of a chart's values in the application's entry, which renders do not read as a file."""
+
+    tree: Tree
+    origin: Origin
+    place: FieldPath
+    path: tuple[str | int, ...]
+    text: str
+
+    def edited(self, request: RenderRequest) -> RenderRequest:
+        old = _leaf(request.chart.values, self.path)
+        new: JsonValue = (not old) if isinstance(old, bool) else old + 1 if isinstance(old, int) else _other(self.text)
+        return replace(request, chart=replace(request.chart, values=_with_leaf(request.chart.values, self.path, new)))
+
+    def setting(self) -> Setting:
+        data = self.tree.read(self.origin.path)
+        positions = read_with_positions(data, path=self.origin.path, dialect=Dialect.KUBERNETES)
+        place = positions.position(positions.documents[0].index, (*self.place, *self.path))
+        return Setting(replace(self.origin, line=place.line), place.column, self.text)
+
+
+def _leaf(value: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        value = value[step]
+    return value
 
 
 def explain(request: RenderRequest, key: ObjectKey, field: FieldPath) -> tuple[Setting, ...]:
@@ -75,17 +123,21 @@ def explain(request: RenderRequest, key: ObjectKey, field: FieldPath) -> tuple[S
         if number == 1 and found:
             break  # the value stands somewhere whole: its parts say no more
         needs: list[Need] = []
-        for place in _places(request, rendered, needle, manifest.origin):
+        places: list[_Value | _Place] = [*_values(request, needle)]
+        places += _places(request, rendered, needle, manifest.origin)
+        for place in places:
             trials += 1
             try:
-                if trials <= MAX_TRIALS and _moves(request, place, goal):
-                    found.append(_setting(place))
+                if trials <= MAX_TRIALS and _moves(place.edited(request), place.text, goal):
+                    found.append(place.setting())
             except Needed as needed:
                 needs += needed.needs
         if needs:
             raise Needed(needs)
     if manifest.key.group_kind == "Secret":
         found += [one for one in _encrypted_places(request, manifest.key, field) if one not in found]
+    if ClusterFacts().digest in request.prepared:
+        found += _template(request, manifest, field, found)
     own = _own_place(request, manifest, field)
     if own is not None and all((own.origin, own.column) != (one.origin, one.column) for one in found):
         found.append(replace(own, overridden=bool(found)))
@@ -170,29 +222,44 @@ def _places(request: RenderRequest, rendered: Rendered, needle: str, origin: Ori
             yield _Place(tree, file.path, hit.start(), needle)
 
 
-def _moves(request: RenderRequest, place: _Place, goal: _Goal) -> bool:
-    """Edit one place and tell whether the field has what is written there then.
+def _values(request: RenderRequest, needle: str) -> Iterator[_Value]:
+    """Find a text among a chart's values that stand in the application's entry."""
+    chart = request.chart
+    if chart.origin is None:
+        return
+    for path, value in _leaves(chart.values, ()):
+        text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+        if text == needle:
+            yield _Value(request.platform, chart.origin, chart.place, path, text)
+
+
+def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], JsonValue]]:
+    if isinstance(value, Mapping | list):
+        for step, below in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _leaves(below, (*path, step))
+    elif value is not None:
+        yield path, value
+
+
+def _with_leaf(value: Any, path: tuple[str | int, ...], leaf: JsonValue) -> Any:
+    if not path:
+        return leaf
+    if isinstance(value, Mapping):
+        return {**value, path[0]: _with_leaf(value[str(path[0])], path[1:], leaf)}
+    return [_with_leaf(one, path[1:], leaf) if number == path[0] else one for number, one in enumerate(value)]
+
+
+def _moves(changed: RenderRequest, text: str, goal: _Goal) -> bool:
+    """Tell whether the field has what is written at a place in an edited request.
 
     What can't be rendered any more is no origin of the value.
     """
-    edited = _Edited(place.tree, place.path, _edited(place))
-    changed = replace(
-        request,
-        application=edited if place.tree is request.application else request.application,
-        platform=edited if place.tree is request.platform else request.platform,
-    )
     try:
         now = goal.plain(goal.now(render(changed)))
     except Stalled:
         return False
-    wanted = _other(place.text)
+    wanted = _other(text)
     return now != goal.plain(goal.value) and (wanted in now if isinstance(now, str) else json.dumps(now) == wanted)
-
-
-def _edited(place: _Place) -> bytes:
-    text = place.tree.read(place.path).decode(errors="replace")
-    end = place.start + len(place.text)
-    return f"{text[: place.start]}{_other(place.text)}{text[end:]}".encode()
 
 
 def _other(text: str) -> str:
@@ -204,11 +271,17 @@ def _other(text: str) -> str:
     return f"{text}x"
 
 
-def _setting(place: _Place) -> Setting:
-    before = place.tree.read(place.path).decode(errors="replace")[: place.start]
-    line = before.count("\n") + 1
-    column = place.start - (before.rfind("\n") + 1) + 1
-    return Setting(Origin(place.tree.repository, place.path, line, place.tree.commit), column, place.text)
+def _template(
+    request: RenderRequest, manifest: Manifest, field: FieldPath, found: Sequence[Setting]
+) -> Iterator[Setting]:
+    """Name the template that a chart's object came of, at the line of the field's name where one line alone has it."""
+    origin = manifest.origin
+    if any(one.origin.path == origin.path for one in found) or origin.repository != request.application.repository:
+        return
+    name = next((step for step in reversed(field) if isinstance(step, str)), "")
+    lines = request.application.read(origin.path).decode(errors="replace").split("\n")
+    named = [number for number, line in enumerate(lines, 1) if re.match(rf"\s*(- )?{re.escape(name)}:", line)]
+    yield Setting(replace(origin, line=named[0] if len(named) == 1 else origin.line), 1, "", is_template=True)
 
 
 def _own_place(request: RenderRequest, manifest: Manifest, field: FieldPath) -> Setting | None:

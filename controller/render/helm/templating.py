@@ -28,14 +28,14 @@ def chart_drafts(
 
     Each names its template, with the line where its kind stands where that is plain. Raises Invalid, Stalled, Needed.
     """
+    (facts,) = results_of([ClusterFacts()], request.prepared)  # first: without them there is nothing to read yet
+    capabilities = capabilities_of(facts)
     chart = read_chart(application, request.path)
     release = request.chart.release or request.placement.application
     where = Position(chart.place(CHART_FILE))
     if len(release) > LONGEST_RELEASE:
         advice = f"Set `release` of the application to a name of at most {LONGEST_RELEASE} characters."
         raise Invalid([Problem(where, f"the release name {release} is too long for helm", advice=advice)])
-    (facts,) = results_of([ClusterFacts()], request.prepared)
-    capabilities = capabilities_of(facts)
     need = ChartTemplate(
         files=chart.files,
         values=values_of(request, chart, application, platform, parameters),
@@ -53,7 +53,7 @@ def chart_drafts(
 
 
 def _drafts(output: bytes, chart: Chart, tree: TrackedTree) -> Iterator[Draft]:
-    sources = [(output.count(b"\n", 0, one.start()) + 1, one[1].decode()) for one in _SOURCE.finditer(output)]
+    sources = list(_sources(output))
     lines = [line for line, _ in sources]
     for document in read(output, path=f"{chart.name}, as helm prints it", dialect=Dialect.KUBERNETES):
         number = bisect_right(lines, document.line) - 1
@@ -68,6 +68,15 @@ def _drafts(output: bytes, chart: Chart, tree: TrackedTree) -> Iterator[Draft]:
             yield from (Draft(_checked(item, where), origin) for item in items)
         else:
             yield Draft(document.value, origin)
+
+
+def _sources(output: bytes) -> Iterator[tuple[int, str]]:
+    """Give the lines where helm says which template comes, and what it says."""
+    line, position = 1, 0
+    for one in _SOURCE.finditer(output):
+        line += output.count(b"\n", position, one.start())
+        position = one.start()
+        yield line, one[1].decode()
 
 
 def _checked(item: Any, where: Position) -> dict[str, Any]:
@@ -86,5 +95,6 @@ def origin_of(inside: str, value: Any, chart: Chart, tree: TrackedTree) -> Origi
     kind = value.get("kind") if isinstance(value, dict) else None
     if not isinstance(kind, str):
         return Origin(tree.repository, place, 1, tree.commit)
-    lines = [number for number, line in enumerate(data.split(b"\n"), 1) if line.strip() == f"kind: {kind}".encode()]
-    return Origin(tree.repository, place, lines[0] if len(lines) == 1 else 1, tree.commit)
+    found = re.findall(rb"^[ \t]*kind: " + re.escape(kind.encode()) + rb"[ \t]*\r?$", data, re.MULTILINE)
+    line = data.count(b"\n", 0, data.index(found[0])) + 1 if len(found) == 1 else 1
+    return Origin(tree.repository, place, line, tree.commit)

@@ -107,4 +107,7 @@ def _is_unset(key: str, value: Any) -> bool:
 def _refuse_helm(fields: dict[str, Any]) -> None:
     for name in ("helmCharts", "helmChartInflationGenerator"):
         if fields[name]:
-            raise Stalled(f"{name}: kustomize's own Helm support is off. Make the chart a component of the application")
+            raise Stalled(
+                f"{name}: a build runs no program, nor Helm. Name the chart under `repositories` of converge.yaml, "
+                "or point an application's `path` at it; what this kustomization changes of it goes into an overlay"
+            )
