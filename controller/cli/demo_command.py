@@ -53,9 +53,9 @@ def command(*, cluster: str, context: str, kubeconfig: Path | None, log: bool) -
 
 
 async def _demo(directory: Path, cluster: str, context: str, kubeconfig: Path | None, *, log: bool) -> None:
-    from controller.cli.wiring import connect, target_opener  # noqa: PLC0415
+    from controller.cli.wiring import connect, target_opener, workshop_with  # noqa: PLC0415
     from controller.engine import write_journal  # noqa: PLC0415
-    from controller.runtime import SystemClock  # noqa: PLC0415
+    from controller.runtime import CredentialStore, SystemClock  # noqa: PLC0415
     from controller.sandbox.story import Teller, open_stage, tell_story  # noqa: PLC0415
 
     teller = Teller(click.echo, click.style)
@@ -69,6 +69,7 @@ async def _demo(directory: Path, cluster: str, context: str, kubeconfig: Path | 
             connect=connect,
             opener=lambda store: target_opener(store, clock=SystemClock(), cache=directory / "cache"),
             listen=write_journal if log else lambda _event: None,
+            workshop=workshop_with(CredentialStore(directory / "credentials")),
         ) as stage,
     ):
         click.echo(f"   on {place.name}; git host {stage.host.url('platform')}")

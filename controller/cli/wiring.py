@@ -83,8 +83,12 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
 
 
 def workshop_of(options: PlatformOptions) -> Workshop:
+    """Give what does the work of other programs for renders, with the credentials that a command was given."""
+    return workshop_with(CredentialStore(options.credential_directory))
+
+
+def workshop_with(credentials: CredentialStore) -> Workshop:
     """Give what does the work of other programs for renders: CONVERGE_HELM and CONVERGE_SOPS, or found on PATH."""
-    credentials = CredentialStore(options.credential_directory)
     return Workshop(
         {
             ChartTemplate: Helm(os.environ.get("CONVERGE_HELM") or "helm"),

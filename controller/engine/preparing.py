@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from controller.engine.masking import masked
-from controller.model import Digest, Invalid, Secret, Stalled, Unequipped
+from controller.model import Digest, Secret, Stalled, Unequipped
 from controller.render import (
     NO_FACTS,
     ChartTemplate,
@@ -58,7 +58,7 @@ class Workshop:
 
         `facts` tells what the target is; without it, charts are for no cluster of note.
         """
-        prepared: dict[Digest, Result] = {}
+        prepared: dict[Digest, Result | Stalled] = {}
         decryptions: list[Decryption] = []
         for _ in range(MOST_ROUNDS):
             try:
@@ -76,26 +76,18 @@ class Workshop:
             decryptions += [one for one in needs if isinstance(one, Decryption)]
         raise RuntimeError("a render needs something else whenever it is given what it needs")
 
-    async def _done(self, needs: Sequence[Work]) -> dict[Digest, Result]:
-        """Do them at the same time. Raises every problem of what is Invalid at once, else the first error."""
+    async def _done(self, needs: Sequence[Work]) -> dict[Digest, Result | Stalled]:
+        """Do them at the same time; a verdict on one is its result. Raises the first error that is none."""
         wanted = {need.digest: need for need in needs}
         given = await asyncio.gather(*(self._one(*one) for one in wanted.items()), return_exceptions=True)
-        results: dict[Digest, Result] = {}
-        errors: list[BaseException] = []
+        results: dict[Digest, Result | Stalled] = {}
         for digest, one in zip(wanted, given, strict=True):
-            if isinstance(one, BaseException):
-                errors.append(one)
-            else:
-                results[digest] = one
-        problems = [problem for error in errors if isinstance(error, Invalid) for problem in error.problems]
-        for error in errors:
-            if not isinstance(error, Invalid):
-                raise error
-        if problems:
-            raise Invalid(dict.fromkeys(problems))
+            if isinstance(one, BaseException) and (not isinstance(one, Stalled) or isinstance(one, Unequipped)):
+                raise one
+            results[digest] = one
         return results
 
-    async def _one(self, digest: Digest, need: Work) -> Result:
+    async def _one(self, digest: Digest, need: Work) -> Result | Stalled:
         turn = self._turns.setdefault(digest, asyncio.Lock())
         async with turn:  # whoever needs the same waits for it, and does not do it again
             kept = self._kept.get(digest)
@@ -104,8 +96,6 @@ class Workshop:
                 self._keep(digest, kept)
             else:
                 self._kept.move_to_end(digest)
-        if isinstance(kept, Stalled):
-            raise kept
         return kept
 
     async def _made(self, need: Work) -> Result | Stalled:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from controller.documents import Dialect, read, write
 from controller.model import FieldPath, Invalid, Position, RepositoryName, Secret, Stalled
-from controller.render.needs import Decryption, Needed, Prepared
+from controller.render.needs import Decryption, Needed, Prepared, results_of
 
 CIPHER: Final = b"ENC[AES256_GCM,"
 _TOKEN: Final = re.compile(r"ENC\[AES256_GCM,[^\]]*\]")
@@ -152,9 +152,10 @@ class Decipherer:
         return marked(path, data, kind)
 
     def settle(self) -> None:
-        """Raise Needed with every file that was read without its clear text."""
+        """Raise Needed with every file that was read without its clear text, and what is wrong with any of them."""
         if self.missing:
             raise Needed(self.missing)
+        results_of([file.need(self.credential) for file in self.files.values()], self.prepared)
 
     def values(self) -> frozenset[str]:
         """Give every value that was decrypted."""

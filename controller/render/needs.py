@@ -14,10 +14,10 @@ from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 from controller.documents import canonical, decode, digest_of
-from controller.model import Capabilities, Digest, JsonValue, Position, Secret
+from controller.model import Capabilities, Digest, Invalid, JsonValue, Position, Secret, Stalled
 
 Result: TypeAlias = "bytes | Secret"  # of a need's work; a Secret stays in the process that made it
-Prepared: TypeAlias = "Mapping[Digest, Result]"
+Prepared: TypeAlias = "Mapping[Digest, Result | Stalled]"  # a Stalled: the verdict on a need that can't be done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,8 @@ def capabilities_of(facts: Result) -> Capabilities:
     return Capabilities(told.get("kube", ""), tuple(told.get("apis", ())))
 
 
-NO_FACTS: Final = facts_of(Capabilities())
+# What charts are told where no cluster is asked: a version of ours, since each build of helm has another one.
+NO_FACTS: Final = facts_of(Capabilities("v1.36.0"))
 Need: TypeAlias = ChartTemplate | Decryption | ClusterFacts
 
 
@@ -120,9 +121,26 @@ class Needed(Exception):
 
 
 def results_of(needs: Iterable[Need], prepared: Prepared) -> tuple[Result, ...]:
-    """Give the results of some needs. Raises Needed with all of those that have none yet."""
+    """Give the results of some needs.
+
+    Raises Needed with all of those that have none yet, and what is wrong with any of them: with all at once where they
+    are Invalid.
+    """
     wanted = [(need, need.digest) for need in needs]
     missing = [need for need, digest in wanted if digest not in prepared]
     if missing:
         raise Needed(missing)
-    return tuple(prepared[digest] for _, digest in wanted)
+    results: list[Result] = []
+    errors: list[Stalled] = []
+    for _, digest in wanted:
+        one = prepared[digest]
+        if isinstance(one, Stalled):
+            errors.append(one)
+        else:
+            results.append(one)
+    for error in errors:
+        if not isinstance(error, Invalid):
+            raise error
+    if errors:
+        raise Invalid(dict.fromkeys(problem for one in errors if isinstance(one, Invalid) for problem in one.problems))
+    return tuple(results)

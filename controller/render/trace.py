@@ -312,7 +312,7 @@ def _encrypted_places(request: RenderRequest, key: ObjectKey, field: FieldPath) 
             continue
         text = tree.read(file.path).decode(errors="replace")
         for start in token_places(text, wanted):
-            yield replace(_setting(_Place(tree, file.path, start, "")), text="")
+            yield _Place(tree, file.path, start, "").setting()
 
 
 def _marked_texts(drafted: Drafted, key: ObjectKey, field: FieldPath) -> Iterator[str]:

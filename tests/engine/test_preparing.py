@@ -126,3 +126,18 @@ def test_what_tells_people_where_a_need_is_does_not_change_it() -> None:
         files=(("Chart.yaml", b""),), release="a", namespace="x", where=Position("z.yaml"), path="charts"
     )
     assert moved.digest == chart("a").digest != chart("b").digest
+
+
+async def test_who_only_tries_hears_of_a_need_that_fails_and_goes_on() -> None:
+    async def half(need: ChartTemplate) -> Result:
+        if need.release == "b":
+            raise Stalled("b is wrong")
+        return need.release.encode()
+
+    async def do(prepared: Prepared) -> Result:
+        with pytest.raises(Stalled, match="b is wrong"):
+            results_of([chart("b")], prepared)
+        (found,) = results_of([chart("a")], prepared)
+        return found
+
+    assert await Workshop({ChartTemplate: half}).work(do) == b"a"

@@ -13,10 +13,23 @@ from typing import Any
 import pytest
 
 from controller.engine.preparing import Workshop
+from controller.engine.render_pool import RenderPool
 from controller.engine.templating import Helm
-from controller.model import Capabilities, ChartOptions, Invalid, Stalled, Unequipped
-from controller.render import ChartTemplate, Rendered, RenderRequest, facts_of, render
+from controller.model import (
+    PLATFORM,
+    Capabilities,
+    ChartOptions,
+    CommitId,
+    Invalid,
+    ObjectKey,
+    Origin,
+    Stalled,
+    Unequipped,
+    parse_path,
+)
+from controller.render import ChartTemplate, Rendered, RenderRequest, Setting, explain, facts_of, render
 from controller.runtime.scratch import MEMORY
+from controller.targets.hooks import Phase, phase_of
 from tests.render.requests import request_of
 
 pytestmark = pytest.mark.helm
@@ -279,3 +292,51 @@ async def test_nothing_stays_behind(helm: Path) -> None:
         await bodies(helm, FILES | {"deploy/templates/a.yaml": "{{ nothing }}"})
     folders = {MEMORY, Path(tempfile.gettempdir())}
     assert not [one for folder in folders for one in folder.glob(f"converge-{os.getpid()}-helm*")]
+
+
+async def test_hooks_have_their_turn(helm: Path) -> None:
+    names = {"pre-install,pre-upgrade": "before", "post-upgrade": "after"}
+    head = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n"
+    job = head + "  annotations: {{helm.sh/hook: '{hook}'}}\nspec: {{}}\n"
+    hooks = {f"deploy/templates/{name}.yaml": job.format(name=name, hook=hook) for hook, name in names.items()}
+    found = {one.key.name: phase_of(one) for one in (await rendered(helm, request_of(FILES | hooks))).desired.manifests}
+    assert found == {"shop-web": Phase.ORDINARY, "before": Phase.BEFORE, "after": Phase.AFTER}
+
+
+async def test_a_worker_process_renders_charts_too(helm: Path) -> None:
+    request = request_of(FILES, namespace="x")
+    pool = RenderPool(size=1)
+
+    async def by_a_worker(prepared: Any) -> Rendered:
+        return await pool.render(replace(request, prepared=prepared))
+
+    try:
+        assert await Workshop({ChartTemplate: Helm(str(helm))}).work(by_a_worker) == await rendered(helm, request)
+    finally:
+        await pool.close()
+
+
+async def test_a_value_is_explained_by_its_place_and_its_template(helm: Path) -> None:
+    environment = "spec:\n  applications:\n    shop:\n      values: {image: {tag: v7}}\n"
+    origin = Origin(PLATFORM, "environments/prod.yaml", 3, CommitId("b" * 40))
+    place = ("spec", "applications", "shop", "values")
+    chart = ChartOptions(values={"image": {"tag": "v7"}}, origin=origin, place=place)
+    overlays = {"environments/prod.yaml": environment, "overlays/prod/shop/values.yaml": "replicas: 41\n"}
+    request = request_of(FILES, overlays, namespace="x", chart=chart)
+    key = ObjectKey("apps", "Deployment", "x", "shop-web")
+
+    async def told(path: str) -> list[tuple[str, str, bool, bool]]:
+        async def do(prepared: Any) -> tuple[Setting, ...]:
+            return explain(replace(request, prepared=prepared), key, parse_path(path))
+
+        found = await Workshop({ChartTemplate: Helm(str(helm))}).work(do)
+        return [(str(one.origin), one.text, one.overridden, one.is_template) for one in found]
+
+    assert await told("spec.replicas") == [
+        ("overlays/prod/shop/values.yaml:1", "41", False, False),
+        ("deploy/templates/deployment.yaml:9", "", False, True),
+    ]
+    image = await told("spec.template.spec.containers[0].image")
+    assert ("environments/prod.yaml:4", "v7", False, False) in image
+    assert any(place == "deploy/values.yaml:4" for place, *_ in image)  # the name, which stays the chart's own
+    assert ("deploy/templates/deployment.yaml:18", "", False, True) in image

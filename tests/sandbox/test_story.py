@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ SCENES = (
     "emergency edit",
     "rolled back by one command",
     "waits for an approval",
+    "A Helm chart",
     "a cloud and a cluster",
     "proof of what ran",
     "The truth in git",
@@ -45,12 +47,17 @@ def is_whole(told: Completed) -> bool:
     return all(scene in text for scene in SCENES)
 
 
-async def test_without_a_terminal_the_demo_tells_its_story_and_ends(tmp_path: Path) -> None:
+@pytest.mark.helm
+async def test_without_a_terminal_the_demo_tells_its_story_and_ends(
+    tmp_path: Path, helm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{helm.parent}{os.pathsep}{os.environ['PATH']}")
     told = await demo(tmp_path)
     assert is_whole(told)
     text = told.stdout.decode()
     assert "spec.replicas: 3 → 1, by kubectl-edit" in text
     assert "deploy/deployment.yaml:12" in text
+    assert "Deployment wiki has 3 replicas" in text
 
 
 @pytest.mark.cluster

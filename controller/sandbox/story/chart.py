@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.documents import edit
 from controller.engine import PlacementReconciled
-from controller.model import SyncStatus
+from controller.model import CommitId, SyncStatus
 from controller.sandbox.story.stage import REFERENCE, Stage
 from controller.sandbox.story.telling import Teller
 
@@ -24,9 +24,10 @@ async def a_chart(stage: Stage, teller: Teller) -> None:
             return
         await _begin(stage, teller)
         mark = stage.audience.mark()
-        await stage.host.commit("platform", {VALUES: b"replicas: 3\n"}, message="Three of the wiki in dev (#61)")
+        files = {VALUES: b"replicas: 3\n"}
+        commit = await stage.host.commit("platform", files, message="Three of the wiki in dev (#61)")
         teller.person(f"Alice writes `replicas: 3` into {VALUES}")
-        await _synced(stage, mark)
+        await _synced(stage, mark, commit)
         teller.fact(f"Deployment wiki has {(await _wiki(stage))['spec']['replicas']} replicas")
         await _end(stage, teller)
 
@@ -46,7 +47,7 @@ async def _begin(stage: Stage, teller: Teller) -> None:
     mark = stage.audience.mark()
     added: dict[tuple[str | int, ...], Any] = {("spec", "applications", "wiki"): entry}
     repository = {"url": stage.host.url("wiki"), "credentials": "git"}
-    await stage.host.commit(
+    platform_commit = await stage.host.commit(
         "platform",
         {
             ENVIRONMENT: edit(environment, added, path=ENVIRONMENT),
@@ -55,7 +56,7 @@ async def _begin(stage: Stage, teller: Teller) -> None:
         message="Run the wiki in dev (#60)",
     )
     teller.person(f"Alice merges the wiki into dev at {commit[:8]}: a Helm chart, and its host as a value")
-    await _synced(stage, mark)
+    await _synced(stage, mark, platform_commit)
     image = (await _wiki(stage))["spec"]["template"]["spec"]["containers"][0]["image"]
     teller.fact(f"helm templated it for this cluster: Deployment wiki runs {image}, and there is no release to lose")
 
@@ -76,13 +77,15 @@ async def _end(stage: Stage, teller: Teller) -> None:
     teller.fact("`state: absent`: its four objects are gone again")
 
 
-async def _synced(stage: Stage, since: int) -> None:
-    await stage.audience.until(
-        PlacementReconciled,
-        lambda one: str(one.report.placement) == WIKI and one.report.sync is SyncStatus.SYNCED,
-        since=since,
-        what=f"{WIKI} to be synced",
-    )
+async def _synced(stage: Stage, since: int, commit: CommitId) -> None:
+    """Wait until what a commit of the platform says is applied."""
+
+    def is_there(event: PlacementReconciled) -> bool:
+        report = event.report
+        is_it = str(report.placement) == WIKI and report.sync is SyncStatus.SYNCED
+        return is_it and report.applied is not None and report.applied.platform == commit
+
+    await stage.audience.until(PlacementReconciled, is_there, since=since, what=f"{WIKI} to be synced")
 
 
 async def _wiki(stage: Stage) -> Any:

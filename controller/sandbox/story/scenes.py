@@ -9,6 +9,7 @@ from controller.engine import DriftFound, PlacementReconciled
 from controller.git import Identity
 from controller.model import ABSENT, CommitId, FieldChange, Health, PlacementReport, SyncStatus, format_path
 from controller.sandbox.story.adoption import a_deployment_made_by_hand
+from controller.sandbox.story.chart import a_chart
 from controller.sandbox.story.cloud import a_cloud
 from controller.sandbox.story.stage import Stage
 from controller.sandbox.story.telling import Teller
@@ -45,6 +46,7 @@ async def tell_story(stage: Stage, teller: Teller) -> None:
     await an_emergency_edit(stage, teller)
     await a_bad_release(stage, teller)
     await an_approval(stage, teller)
+    await a_chart(stage, teller)
     await a_cloud(stage, teller)
     await questions(stage, teller)
     await the_records(stage, teller)

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from controller.documents import Dialect, edit, read
-from controller.engine import Controller, Event, OpenTarget, PlacementReconciled, Settings
+from controller.engine import Controller, Event, OpenTarget, PlacementReconciled, Settings, Workshop
 from controller.git import Identity, Mirrors
 from controller.model import PLATFORM, CommitId, KubernetesTarget, Origin, Stalled, TargetName
 from controller.runtime import CredentialStore, SystemClock, Watcher
@@ -132,6 +132,7 @@ async def open_stage(
     connect: Callable[[KubernetesTarget, CredentialStore], Connection],
     opener: Callable[[CredentialStore], OpenTarget],
     listen: Callable[[Event], None],
+    workshop: Workshop | None = None,
 ) -> AsyncIterator[Stage]:
     """Start everything, in order; leaving the context ends everything."""
     _write_credentials(directory / "credentials", place)
@@ -159,6 +160,7 @@ async def open_stage(
                 clock=SystemClock(),
                 watcher=watcher,
                 tell=audience.hear,
+                workshop=workshop,
             )
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
