@@ -17,6 +17,7 @@ from controller.runtime import Credential, CredentialStore, bare_environment, ru
 
 DEADLINE_SECONDS: Final = 30.0
 MEMORY_BYTES: Final = 1 << 30
+_TOO_OLD: Final = ("no file specified", "No help topic for", "flag provided but not defined")
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 _RECIPIENT: Final = re.compile(rb"(?:recipient|sops_age__list_\d+__map_recipient)\W{1,4}(age1[a-z0-9]+|ssh-\S+ \S+)")
 
@@ -55,6 +56,8 @@ class Sops:
             raise Invalid([Problem(need.where, what, advice="Restore it, and change it with `sops edit`.")])
         if "data key" in said or "master key" in said:
             raise Unequipped(f"{need.where}: {_no_fit(need, keys, said)}")
+        if any(sign in said for sign in _TOO_OLD):
+            raise Unequipped(f"{need.where}: {path} reads no file from its standard input. Install sops 3.12 or later")
         raise Invalid([Problem(need.where, "sops can't read it", advice="Encrypt it anew with sops.")])
 
     def _keys(self, need: Decryption) -> dict[str, str]:

@@ -101,8 +101,10 @@ def leftovers(
     versions = _renamed(extra, wanted)
     kept = frozenset(_previous(group, inventory) for group in versions.values())
     renamed = {one.key for group in versions.values() for one in group}
-    here = [one for one in extra if not one.is_terminating and one.key not in kept]
-    staying = [one for one in here if one.key not in renamed and (one.key in spared or _stays(one, application))]
+    here = [
+        one for one in extra if not one.is_terminating and one.key not in kept and not _waits_for_all(one, application)
+    ]
+    staying = [one for one in here if one.key not in renamed and (one.key in spared or _stays(one))]
     going = [one for one in here if one not in staying]
     situation = Situation(
         application=application,
@@ -115,9 +117,14 @@ def leftovers(
     return Leftovers((*plans, *(_letting_go(one) for one in staying)), frozenset(str(key) for key in kept))
 
 
-def _stays(member: Member, application: Application) -> bool:
+def _stays(member: Member) -> bool:
     options = read_options(member.live())
-    return not options.is_pruned and not (options.goes_with_application and application.state is not State.PRESENT)
+    return not options.is_pruned and not options.goes_with_application
+
+
+def _waits_for_all(member: Member, application: Application) -> bool:
+    """Tell whether an object stays ours until its whole application goes."""
+    return application.state is State.PRESENT and read_options(member.live()).goes_with_application
 
 
 def replacement_objection(key: ObjectKey, application: Application) -> str:
