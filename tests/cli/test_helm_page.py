@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from controller.cli import main
 from controller.documents import edit
 from controller.sandbox import GitHost
 from tests.cli.conftest import _files
@@ -66,3 +69,13 @@ def test_the_files_that_are_shown_validate() -> None:
     read = read_platform(tree)
     assert not read.problems
     assert {one.is_chart for one in read.repositories.values()} == {True}
+
+
+async def test_a_missing_helm_is_told_with_its_chart(
+    platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVERGE_HELM", str(tmp_path / "no-helm"))
+    argv = ["render", "prod/wiki", "--platform", platform, "--cache", str(tmp_path / "cache")]
+    result = await asyncio.to_thread(CliRunner().invoke, main, argv)
+    assert result.exit_code == 1
+    assert "chart/Chart.yaml: a Helm chart, and there is no" in result.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -71,8 +72,9 @@ def workshop(loop: Loop, helm: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["repository", "registry"])
 async def test_a_range_of_versions_is_followed_and_its_digest_recorded(
-    loop: Loop, live: Api, hosts: ChartHosts, tmp_path: Path, kind: str
+    loop: Loop, live: Api, hosts: ChartHosts, helm: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PATH", f"{helm.parent}{os.pathsep}{os.environ['PATH']}")
     hosts.add("web", "1.0.0")
     source = {"url": hosts.repository, "chart": "web"} if kind == "repository" else {"url": hosts.oci("web")}
     entry = {"repository": "charts", "path": "", "revision": "", "version": "^1", "values": {"size": "big"}}
@@ -92,6 +94,8 @@ async def test_a_range_of_versions_is_followed_and_its_digest_recorded(
     record = await recorded(loop, tmp_path, "status/dev/web.yaml")
     assert digest in record
     assert "web 1.1.0" in record
+    told = await converge(loop, "verify", "dev/web")  # by a cache of its own: it finds both versions at their host
+    assert told.count("proven") == 2, told
 
 
 async def recorded(loop: Loop, folder: Path, path: str) -> str:
