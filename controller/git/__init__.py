@@ -7,7 +7,7 @@ from controller.git.history import CommitInfo
 from controller.git.mirror import Deadlines, Mirror, Mirrors
 from controller.git.objects import Damaged
 from controller.git.push import PushResult
-from controller.git.refs import check_name, choose, ref_patterns
+from controller.git.refs import FULL_ID, SHORT_ID, check_name, choose, ref_patterns
 from controller.git.remote import parse_remote
 from controller.git.signing import Sign, ssh_signer
 from controller.git.stream import FAST_IMPORT_ARGS, Entry, Identity, NewCommit, import_stream
@@ -15,6 +15,8 @@ from controller.git.tree import GitTree
 
 __all__ = [
     "FAST_IMPORT_ARGS",
+    "FULL_ID",
+    "SHORT_ID",
     "SUMMARY",
     "BranchFiles",
     "Change",

@@ -164,8 +164,9 @@ class Store:
         if not (self.path / "HEAD").is_file() or not (self.path / "objects").is_dir():
             self._discard()
             self._init()
-        for stale in (*self.path.glob("*.lock"), *(self.path / "refs").rglob("*.lock")):
-            stale.unlink(missing_ok=True)
+        stale = (*self.path.glob("*.lock"), *(self.path / "refs").rglob("*.lock"))
+        for one in (*stale, *(self.path / "objects" / "pack").glob("tmp_*")):  # what a killed git had begun
+            one.unlink(missing_ok=True)
 
     def _init(self) -> None:
         """Make the mirror under another name first: whoever is killed leaves all of it or nothing."""

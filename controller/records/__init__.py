@@ -3,7 +3,7 @@
 from controller.records.badges import Badge, Colour, application_badge, summary_badge
 from controller.records.change import RecordChange, record
 from controller.records.contents import Contents, recorded_contents, rendered_contents
-from controller.records.earlier import schemas
+from controller.records.earlier import relation_types, schemas
 from controller.records.files import Files, Layered
 from controller.records.identity import Key, parse_key
 from controller.records.overview import overview
@@ -28,6 +28,7 @@ __all__ = [
     "record",
     "record_platform",
     "recorded_contents",
+    "relation_types",
     "remaining",
     "rendered_contents",
     "reviewed_plans",

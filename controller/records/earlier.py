@@ -35,6 +35,13 @@ def _load(kind: str) -> dict[str, JsonValue]:
     return value
 
 
+def relation_types() -> tuple[str, ...]:
+    """Name the types of relations that an instance record may have, in the order of the schema."""
+    schema: Any = schemas()["Instance"]
+    types: list[str] = schema["properties"]["relations"]["items"]["properties"]["type"]["enum"]
+    return tuple(types)
+
+
 @cache
 def _validator(kind: str) -> Validator:
     return Validator(schemas()[kind])

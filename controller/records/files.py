@@ -32,11 +32,12 @@ class Layered:
 
     def __init__(self, base: Files) -> None:
         self._base = base
+        self._read: dict[str, bytes | None] = {}
         self._written: dict[str, bytes] = {}
         self._new: dict[str, set[str]] = {}  # per directory, the names that were written
 
     def read(self, path: str) -> bytes | None:
-        return self._written[path] if path in self._written else self._base.read(path)
+        return self._written[path] if path in self._written else self._before(path)
 
     def names(self, directory: str) -> tuple[str, ...]:
         return tuple(sorted({*self._base.names(directory), *self._new.get(directory, ())}))
@@ -51,6 +52,12 @@ class Layered:
             rest, _, name = rest.rpartition("/")
             self._new.setdefault(rest, set()).add(name)
 
+    def _before(self, path: str) -> bytes | None:
+        """Read the base, each file once: it may be far away."""
+        if path not in self._read:
+            self._read[path] = self._base.read(path)
+        return self._read[path]
+
     def result(self) -> Mapping[str, bytes | None]:
         """Give the files that differ from the base, sorted by path."""
-        return {path: data for path, data in sorted(self._written.items()) if self._base.read(path) != data}
+        return {path: data for path, data in sorted(self._written.items()) if self._before(path) != data}

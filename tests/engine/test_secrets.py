@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from controller.engine import Exported
 from controller.runtime import bare_environment, run
 from tests.cluster.api import Api
 from tests.fixtures.loop import Loop, config_map, dump
@@ -69,7 +70,12 @@ def found_in(text: str) -> list[str]:
 
 async def test_a_secret_value_surfaces_nowhere(loop: Loop, live: Api) -> None:
     await loop.host.create("shop", {"deploy/db.yaml": secret(CANARY), "deploy/a.yaml": config_map("a", x="1")})
-    await loop.platform({"shop": {}})
+    exports = {
+        "catalog": {"as": "backstage", "branch": "catalog"},
+        "imports": {"as": "easyops", "branch": "imports"},
+        "tables": {"as": "csv", "branch": "tables"},
+    }
+    await loop.platform({"shop": {}}, platform={"exports": exports, "review": {"branches": ["review/*"]}})
     told = await converge(loop, "run", "--once", "--log-level", "debug", "--log-format", "json")
     assert "placement.reconciled" in told
     stored = await live.get("v1", "Secret", "db")
@@ -81,6 +87,10 @@ async def test_a_secret_value_surfaces_nowhere(loop: Loop, live: Api) -> None:
         which = ("dev/shop",) if command in ("diff", "render") else ()
         told += await converge(loop, command, *which)
     told += await converge(loop, "plan", "--output", "json")
+    for command in ("query", "history", "show", "verify"):
+        which = {"query": ("kind=Secret", "-o", "yaml"), "verify": ()}.get(command, ("dev/shop",))
+        told += await converge(loop, command, *which)
+    told += await converge(loop, "accept", "dev/shop", "--dry-run")
     told += await converge(loop, "run", "--once", "--log-level", "debug")
     await loop.host.commit("shop", {"deploy/db.yaml": secret(CANARY) + b"bogus: [\n"})
     told += await converge(loop, "run", "--once", "--log-level", "debug")
@@ -91,7 +101,21 @@ async def test_a_secret_value_surfaces_nowhere(loop: Loop, live: Api) -> None:
     records = "\n".join([await loop.host.show("platform", name, branch="converge-status") for name in names])
     history = "\n".join(await loop.host.log("platform", "converge-status", form="%B"))
     assert found_in(records + history) == []
+    async with loop.start():
+        for name in exports:
+            await loop.until(Exported, lambda event, name=name: event.export == name)  # type: ignore[misc]
+    assert found_in("\n".join(map(repr, loop.events))) == []
+    assert {"catalog", "imports", "tables"} <= set(await loop.host.branches("platform"))
+    assert found_in(await every_object(loop.host.path("platform"))) == []
     assert found_in(everything_kept(loop.directory / "cache")) == []
+
+
+async def every_object(repository: Path) -> str:
+    """Read every object that a repository ever got, whichever branch had it."""
+    argv = ("git", "cat-file", "--batch-all-objects", "--batch", "--unordered")
+    done = await run(argv, cwd=repository, env=bare_environment(), deadline_seconds=90)
+    assert done.returncode == 0
+    return done.stdout.decode(errors="replace")
 
 
 def everything_kept(cache: Path) -> str:

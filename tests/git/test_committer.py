@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,35 @@ async def test_a_remote_that_is_away_is_waited_for(git_host: GitHost, shop: Mirr
         await clock.advance(3600)
         assert await first == await later == (await git_host.log("shop", BRANCH))[0]
     assert len(await git_host.log("shop", BRANCH)) == 2
+
+
+@contextmanager
+def full_disk(most_bytes: int = 4096) -> Iterator[None]:
+    """Let no file grow beyond so many bytes, ours and our children's: what a full disk does to whoever writes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_full_disk_is_waited_for_and_nothing_is_lost_or_left_behind(git_host: GitHost, shop: Mirror) -> None:
+    clock = ManualClock()
+    large = os.urandom(1 << 16)  # does not compress
+    async with committing(shop, clock=clock) as committer:
+        await committer.submit(Write({"a": b"1"}))
+        with full_disk():
+            waiting = asyncio.create_task(committer.submit(Write({"large": large})))
+            await eventually(lambda: clock.sleepers)
+            assert not waiting.done()
+        await clock.advance(3600)
+        commit = await waiting
+        assert commit == (await git_host.log("shop", BRANCH))[0]
+        assert await committer.submit(Write({"large": large})) is None
+    assert len(await git_host.log("shop", BRANCH)) == 2
+    left = [one.name for one in shop.path.rglob("*") if one.name.startswith(("tmp_", "fast_import_crash"))]
+    assert left == []
 
 
 async def test_a_change_can_be_taken_back_while_the_remote_is_away(git_host: GitHost, shop: Mirror) -> None:

@@ -18,15 +18,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.model import Stalled
+from controller.records import relation_types
 
 FIELDS: Final = (
     "key", "id", "model", "kind", "group", "name", "environment", "application", "target", "namespace",
     "sync", "health", "lifecycle", "since", "drift", "repository", "path", "commit", "author",
 )  # fmt: skip
-RELATIONS: Final = (
-    "partOf", "runsOn", "ownedBy", "selects", "exposes", "uses", "mounts", "dependsOn", "scales", "grants",
-    "provisions",
-)  # fmt: skip
+RELATIONS: Final[tuple[str, ...]] = relation_types()
 
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _TERM = re.compile(r"(?P<field>[A-Za-z_][A-Za-z0-9_.-]*)(?P<operator>!=|!~|<=|>=|=|~|<|>)(?P<value>.*)", re.DOTALL)

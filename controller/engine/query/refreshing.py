@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -14,14 +13,12 @@ from typing import Any, Final
 
 from controller.documents import Dialect, read
 from controller.engine.query.index import Index
-from controller.git import CommitInfo, GitTree, Mirror
+from controller.git import FULL_ID, SHORT_ID, CommitInfo, GitTree, Mirror
 from controller.model import PLATFORM, CommitId, EntryKind, Invalid, Stalled
 
 FOLDER: Final = "cmdb"
 TOGETHER: Final = 20  # applications
 STEPS: Final = (100, 1000)  # commits that are looked through for a date; the last is as far as a mirror goes
-FULL_ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-SHORT_ID: Final = re.compile(r"[0-9a-f]{7,39}")
 TEXTS: Final = (("model",), ("name",), ("lifecycle",), ("identity", "key"), ("identity", "id"))
 OBSERVED: Final = (("observed", "sync"), ("observed", "health"), ("observed", "since"))
 
