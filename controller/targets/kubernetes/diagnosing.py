@@ -69,17 +69,21 @@ class Diagnoser:
             member = self._looking.get(uid)
             if member is None:
                 return  # it is well
-            live = member.live()
-            if not is_observed(member.key.group_kind, live):
-                continue
-            try:
-                async with self._places:
-                    why = await diagnosed(self._connection, live)
-            except ConvergeError:
-                continue
-            if why != self._why.get(uid, "") and uid in self._looking:
+            why = await self._asked(member)
+            if why is not None and why != self._why.get(uid, "") and uid in self._looking:
                 self._why[uid] = why
                 self._told(member.placement)
+
+    async def _asked(self, member: Member) -> str | None:
+        """Ask about a member; None where there is nothing to ask about yet, or nobody who answers."""
+        live = member.live()
+        if not is_observed(member.key.group_kind, live):
+            return None
+        try:
+            async with self._places:
+                return await diagnosed(self._connection, live)
+        except ConvergeError:
+            return None
 
 
 def is_observed(group_kind: str, live: Mapping[str, Any]) -> bool:
