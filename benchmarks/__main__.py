@@ -21,6 +21,9 @@ from benchmarks.changes import Changes, measure_changes
 from benchmarks.changes import table as changes_table
 from benchmarks.charts import Charts, measure_charts
 from benchmarks.charts import table as charts_table
+from benchmarks.clusters import Clusters, measure_clusters
+from benchmarks.clusters import goals as clusters_goals
+from benchmarks.clusters import table as clusters_table
 from benchmarks.delivery import Measured, Round, measure_round
 from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
 from benchmarks.growth import measure_growth
@@ -30,13 +33,16 @@ from benchmarks.query import Asked, measure_query
 from benchmarks.records import Recorded, measure_records
 from benchmarks.records import table as records_table
 from benchmarks.rendering import Rendering, measure_rendering, table
+from benchmarks.scale import Scale, measure_scale
+from benchmarks.scale_table import goals as scale_goals
+from benchmarks.scale_table import table as scale_table
 from benchmarks.workspaces import Workspaces, measure_workspaces
 from benchmarks.workspaces import table as workspaces_table
 
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
-CLUSTER_NAMES = ("delivery", "drift", "idle")
-NAMES = (*CLUSTER_NAMES, "rendering", "changes", "query", "records", "growth", "terraform", "oam", "charts")
+CLUSTER_NAMES = ("delivery", "drift", "idle", "scale")
+NAMES = (*CLUSTER_NAMES, "clusters", "rendering", "changes", "query", "records", "growth", "terraform", "oam", "charts")
 MORE_POLLS = 1.25
 APPLICATIONS = 1000
 INSTANCES = 100_000
@@ -76,17 +82,27 @@ class Goal:
 @click.option("--runs", default=3, show_default=True, help="Deliveries; the median is judged.")
 @click.option("--edits", default=20, show_default=True, help="Hand edits.")
 @click.option("--idle", "idle_seconds", default=60.0, show_default=True, help="Seconds of idleness that are counted.")
+@click.option("--clusters", default=30, show_default=True, help="Sandbox clusters of one application.")
 @click.option("--quick", is_flag=True, help="A small fleet, once: shows that all of it works, and judges nothing.")
 def main(  # a command line
-    *, names: tuple[str, ...], placements: int, runs: int, edits: int, idle_seconds: float, quick: bool
+    *,
+    names: tuple[str, ...],
+    placements: int,
+    runs: int,
+    edits: int,
+    idle_seconds: float,
+    clusters: int,
+    quick: bool,
 ) -> None:
     """Measure deliveries, drift and idleness on a real control plane, and renders. Exit code 1: a goal was missed."""
     if quick:
-        placements, runs, edits, idle_seconds = 10, 1, 4, 6.0
+        placements, runs, edits, idle_seconds, clusters = 10, 1, 4, 6.0, 4
     names = names or NAMES
     goals: list[Goal] = []
     if set(names) & set(CLUSTER_NAMES):
         goals += asyncio.run(measure(names, placements, runs, edits, idle_seconds))
+    if "clusters" in names:
+        goals += _clusters(asyncio.run(measure_clusters(clusters)))
     if "rendering" in names:
         goals += _rendering(measure_rendering(runs, peers_up_to=1000 if quick else 3000))
     if "changes" in names:
@@ -103,13 +119,23 @@ def main(  # a command line
         goals += _application(measure_application())
     if "charts" in names:
         goals += _charts(asyncio.run(measure_charts(1 if quick else CHART_ROUNDS)))
-    if quick:
-        print("quick: nothing is judged")
-        return
-    missed = [one for one in goals if not one.is_met]
-    for one in goals:
-        print(one)
-    sys.exit(1 if missed else 0)
+    sys.exit(_judged([]) if quick else _judged(goals))
+
+
+def _judged(goals: Sequence[Goal]) -> int:
+    """Print goals, and give the exit code."""
+    print(*goals or ["quick: nothing is judged"], sep="\n")
+    return 1 if any(not one.is_met for one in goals) else 0
+
+
+def _clusters(found: Clusters) -> Sequence[Goal]:
+    print("\n".join(clusters_table(found)) + "\n")
+    return [Goal(*one) for one in clusters_goals(found)]
+
+
+def _scale(found: Scale) -> Sequence[Goal]:
+    print("\n".join(scale_table(found)) + "\n")
+    return [Goal(*one) for one in scale_goals(found)]
 
 
 async def measure(names: Sequence[str], placements: int, runs: int, edits: int, idle_seconds: float) -> Sequence[Goal]:
@@ -120,6 +146,10 @@ async def measure(names: Sequence[str], placements: int, runs: int, edits: int, 
             goals += await _delivery(running, placements, runs)
         if "drift" in names:
             goals += _drift(await measure_drift(running, placements, edits))
+        if "scale" in names:
+            commits = max(edits, 2)
+            scale = await measure_scale(running, placements, commits=commits, edits=edits, idle_seconds=idle_seconds)
+            goals += _scale(scale)
         if "idle" in names:
             goals += _idle([await measure_idle(running, count, idle_seconds) for count in (5, 50)])
     return goals

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,9 +42,13 @@ class Controller:
             self._moved.set()
         self._moved.set()
 
-    async def until(self, holds: Callable[[Line], object], *, after: float = 0.0, seconds: float = SECONDS) -> float:
-        """Wait for a line, and give the time it came at. Raises TimeoutError, with the last lines."""
-        begin = 0
+    async def until(
+        self, holds: Callable[[Line], object], *, after: float = 0.0, seconds: float = SECONDS, begin: int = 0
+    ) -> float:
+        """Wait for a line, and give the time it came at. Raises TimeoutError, with the last lines.
+
+        `begin` is the number of lines that are known already.
+        """
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -57,6 +61,23 @@ class Controller:
         except TimeoutError:
             last = "\n".join([*(json.dumps(line) for _, line in self.lines[-10:]), *self.raw[-20:]])
             raise TimeoutError(f"the controller did not come to what was waited for; it said last:\n{last}") from None
+
+    async def each(
+        self, names: Iterable[str], named_by: Callable[[Line], str], *, after: float = 0.0, seconds: float = SECONDS
+    ) -> list[float]:
+        """Wait for a line of each name, and give the times of the first of each. Raises as `until`."""
+        missing = set(names)
+        times: list[float] = []
+        begin = 0
+        while missing:
+            for at, line in self.lines[begin:]:
+                if at >= after and (name := named_by(line)) in missing:
+                    missing.discard(name)
+                    times.append(at)
+            begin = len(self.lines)
+            if missing:
+                await self.until(lambda line: named_by(line) in missing, after=after, seconds=seconds, begin=begin)
+        return times
 
 
 @asynccontextmanager

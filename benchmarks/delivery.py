@@ -53,14 +53,21 @@ async def measure_round(plane: Plane, applications: int) -> Round:
         async with controller(fleet) as running, peak_memory(running.pid) as peak:
             await running.until(is_synced(WARM))
             await fleet.name_applications()
-            first = await _measure(plane, running, fleet, "platform", created(workload), workload.objects)
+            first = await measured(plane, running, fleet, "platform", created(workload), workload.objects)
             await fleet.change_images("v2")
-            update = await _measure(plane, running, fleet, "apps", updated(workload), workload.applications)
+            update = await measured(plane, running, fleet, "apps", updated(workload), workload.applications)
         return Round(first_floor, update_floor, first, update, peak.mebibytes)
 
 
-async def _measure(
-    plane: Plane, running: Controller, fleet: Fleet, repository: str, holds: Callable[[bytes], str], wanted: int
+async def measured(
+    plane: Plane,
+    running: Controller,
+    fleet: Fleet,
+    repository: str,
+    holds: Callable[[bytes], str],
+    wanted: int,
+    *,
+    seconds: float = SECONDS,
 ) -> Measured:
     """Push, and stop the clock at the last object; what it cost is counted until all is at rest."""
     requests = await plane.requests()
@@ -68,35 +75,34 @@ async def _measure(
     async with plane.watched(holds, wanted) as done:
         begun = time.perf_counter()
         await fleet.push(repository)
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             await done.wait()
-        seconds = time.perf_counter() - begun
-    await at_rest(running, fleet.workload, after=begun)
+        took = time.perf_counter() - begun
+    await at_rest(running, fleet.workload, after=begun, seconds=seconds)
     return Measured(
-        seconds,
+        took,
         cpu_seconds(running.pid) - cpu,
         cpu_seconds(plane.running.pid) - server_cpu,
         (await plane.requests()) - requests,
     )
 
 
-async def at_rest(running: Controller, workload: Workload, *, after: float = 0.0) -> None:
+async def at_rest(running: Controller, workload: Workload, *, after: float = 0.0, seconds: float = SECONDS) -> None:
     """Wait until every application is Synced, and that is pushed."""
-    last = max([await running.until(is_synced(name), after=after) for name in workload.names()])
-    await running.until(lambda line: line.get("event") == "records.pushed", after=last)
+    times = await running.each(workload.names(), synced_name, after=after, seconds=seconds)
+    await running.until(lambda line: line.get("event") == "records.pushed", after=max(times), seconds=seconds)
 
 
 def is_synced(application: str) -> Callable[[Line], object]:
     """Recognise the line that says that an application is Synced."""
+    return lambda line: synced_name(line) == application
 
-    def holds(line: Line) -> bool:
-        return (
-            line.get("event") == "placement.reconciled"
-            and line.get("application") == application
-            and line.get("sync") == "Synced"  # nobody runs workloads here: they stay Progressing
-        )
 
-    return holds
+def synced_name(line: Line) -> str:
+    """Name the application that a line says is Synced; "" for other lines."""
+    # Nobody runs workloads here: their health stays Progressing.
+    is_it = line.get("event") == "placement.reconciled" and line.get("sync") == "Synced"
+    return str(line.get("application")) if is_it else ""
 
 
 def created(workload: Workload) -> Callable[[bytes], str]:

@@ -19,6 +19,7 @@ from controller.sandbox import GitHost
 from tests.fixtures.proxy import Proxy
 
 SECONDS = 60.0
+QUIET_SECONDS = 6.5  # a Lease that is held is renewed every five
 POLLS = 6  # of each repository within the idle window
 STRATEGIC = "application/strategic-merge-patch+json"
 HAND = "by-hand"
@@ -50,8 +51,8 @@ async def measure_drift(plane: Plane, applications: int, edits: int) -> list[Edi
         fleet = Fleet(Path(folder), workload)
         await fleet.begin(kubeconfig(plane.running.server, plane.running.token, Path(plane.running.ca)))
         async with controller(fleet) as running:
-            await _deploy(running, fleet)
-            return [await _edit(plane, running, workload, number) for number in range(edits)]
+            await deploy(running, fleet)
+            return [await edit(plane, running, workload, number) for number in range(edits)]
 
 
 async def measure_idle(plane: Plane, applications: int, seconds: float) -> Idle:
@@ -68,33 +69,33 @@ async def measure_idle(plane: Plane, applications: int, seconds: float) -> Idle:
             fleet = Fleet(folder, workload, git.url)
             await fleet.begin(kubeconfig(api.url, plane.running.token, None))
             async with controller(fleet, interval_seconds=seconds / POLLS) as running:
-                await _deploy(running, fleet)
-                await _lease_given_back(api)
+                await deploy(running, fleet)
+                await lease_given_back(api)
                 asked, fetched = len(api.seen), len(git.seen)
                 await asyncio.sleep(seconds)
                 quiet = [one for one in api.seen[asked:] if not one.is_watch]
                 polls = len(git.seen) - fetched
-                return Idle(seconds, len(quiet), polls, await _edit(plane, running, workload, 0))
+                return Idle(seconds, len(quiet), polls, await edit(plane, running, workload, 0))
 
 
-async def _deploy(running: Controller, fleet: Fleet) -> None:
+async def deploy(running: Controller, fleet: Fleet) -> None:
     await running.until(is_synced(WARM))
     await fleet.name_applications()
     await fleet.push("platform")
     await at_rest(running, fleet.workload)
 
 
-async def _lease_given_back(proxy: Proxy) -> None:
-    """Wait until writing is over for good: the Lease is given back some seconds after the last write."""
-    async with asyncio.timeout(60):
+async def lease_given_back(proxy: Proxy) -> None:
+    """Wait until writing is over for good: nothing is asked for longer than a Lease stays without renewal."""
+    async with asyncio.timeout(120):
         while True:
-            puts = [one for one in proxy.seen if one.method == "PUT" and "/leases/" in one.path]
-            if puts and puts[-1] is proxy.seen[-1]:
+            asked = sum(not one.is_watch for one in proxy.seen)
+            await asyncio.sleep(QUIET_SECONDS)
+            if asked == sum(not one.is_watch for one in proxy.seen):
                 return
-            await asyncio.sleep(0.1)
 
 
-async def _edit(plane: Plane, running: Controller, workload: Workload, number: int) -> Edit:
+async def edit(plane: Plane, running: Controller, workload: Workload, number: int) -> Edit:
     name = workload.names()[number % workload.applications]
     namespace = workload.namespace(name)
     path, patch = (_image if number % 2 else _value)(name, namespace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.workload import Workload
+from benchmarks.workload import Workload, application_files
 
 GIT_SECONDS = 120
 WARM = "warm"  # one application that runs before the clock starts: the controller is up, its connections are warm
@@ -27,6 +28,7 @@ class Fleet:
     folder: Path
     workload: Workload
     host: str = ""  # where a git host serves `folder`; "": the controller reads the paths themselves
+    preflight: bool = True
     installation: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def bare(self, name: str) -> Path:
@@ -36,9 +38,7 @@ class Fleet:
         return f"{self.host}/{name}.git" if self.host else str(self.bare(name))
 
     async def begin(self, kubeconfig: bytes) -> None:
-        store = self.folder / "credentials" / "kubeconfig"
-        store.mkdir(parents=True)
-        (store / "kubeconfig").write_bytes(kubeconfig)
+        self.log_in_by(kubeconfig)
         for name in ("apps", "platform"):
             await git(self.folder, "init", "-q", "--bare", "--initial-branch=main", str(self.bare(name)))
             await git(self.bare(name), "config", "http.receivepack", "true")
@@ -57,6 +57,21 @@ class Fleet:
         await self.push("apps")
         await self.commit("platform", self._platform())
         await self.push("platform")
+
+    def log_in_by(self, kubeconfig: bytes) -> None:
+        """Have controllers that start from now on log in so."""
+        store = self.folder / "credentials" / "kubeconfig"
+        store.mkdir(parents=True, exist_ok=True)
+        (store / "kubeconfig").write_bytes(kubeconfig)
+
+    def forget(self) -> None:
+        """Take the controller's disk away: mirrors, renders, all of it is a cache."""
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+
+    async def change_image(self, name: str, tag: str) -> None:
+        """Commit another image of one application."""
+        files = application_files(name, self.workload.namespace(name), tag)
+        await self.commit("apps", {f"apps/{name}/{file}": text for file, text in files.items()})
 
     async def name_applications(self) -> None:
         """Commit the entries of all applications to the platform; the push is what deploys them."""
@@ -93,7 +108,11 @@ class Fleet:
         }  # fmt: skip
         first = self.workload.namespaces[0]
         warm = {"repository": "apps", "path": WARM, "revision": "main", "namespace": first}
-        spec = {"targets": {"plane": {"kubernetes": {}}}, "applications": {WARM: warm}}
+        spec = {
+            "targets": {"plane": {"kubernetes": {}}},
+            "sync": {"preflight": self.preflight},
+            "applications": {WARM: warm},
+        }
         return {"converge.yaml": yaml.safe_dump(platform), "environments/bench/base.yaml": environment(spec)}
 
 

@@ -76,7 +76,11 @@ def statuses(tree: GitTree, wanted: Sequence[str]) -> Iterable[Any]:
 
 
 def _print(status: Any) -> None:
+    from controller.records import tally  # noqa: PLC0415
+
     group = f"{status['metadata']['environment']}/{status['metadata']['application']}"
+    if differing := tally(status["placements"]):
+        click.echo(f"{group}: {differing}")
     for placement in status["placements"]:
         sync = SyncStatus(placement["sync"])
         revision = (placement.get("applied") or {}).get("application", "")[:8] or "-"

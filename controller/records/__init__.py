@@ -1,6 +1,6 @@
 """What is written back to git: status, instance records (CMDB), badges and an overview. Pure."""
 
-from controller.records.badges import Badge, Colour, application_badge, summary_badge
+from controller.records.badges import Badge, Colour, application_badge, summary_badge, tally
 from controller.records.change import RecordChange, record
 from controller.records.contents import Contents, recorded_contents, rendered_contents
 from controller.records.earlier import relation_types, schemas
@@ -36,4 +36,5 @@ __all__ = [
     "status_of",
     "statuses",
     "summary_badge",
+    "tally",
 ]

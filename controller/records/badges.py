@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -20,6 +21,7 @@ LONGEST: Final = 80  # characters on either side
 VERSION_LENGTH: Final = 7
 PARTS: Final = ("sync", "health", "version")
 DRAWN: Final = 4_096  # badges that are kept as they were drawn last
+NAMED: Final = 2  # targets that differ are named up to so many
 CACHE_SECONDS: Final = 300  # the least that shields takes
 
 
@@ -73,13 +75,18 @@ def colour_of(sync: SyncStatus, health: Health) -> Colour:
     return min(_SYNC[sync], _HEALTH[health], key=_WORST_FIRST.index)
 
 
-def application_badge(record: Mapping[str, Any]) -> Badge:
-    """Make the badge of an application in an environment from its instance record: sync, health, version."""
+def application_badge(record: Mapping[str, Any], placements: Sequence[Mapping[str, Any]] = ()) -> Badge:
+    """Make the badge of an application in an environment from its instance record: sync, health, version.
+
+    Of several placements, as its status has them, that differ it says how many are Synced, and which are not.
+    """
     label = record["identity"]["key"]
     if record["lifecycle"] == RETIRED:
         return Badge(label, "retired", Colour.GREY)
     sync, health = SyncStatus(record["observed"]["sync"]), Health(record["observed"]["health"])
-    words = [sync, *([] if str(health) == str(sync) else [health])]
+    words = [str(sync), *([] if str(health) == str(sync) else [str(health)])]
+    if differing := tally(placements):
+        words = [differing]
     return Badge(label, " · ".join((*words, *version_of(record))), colour_of(sync, health))
 
 
@@ -94,6 +101,19 @@ def part_badges(record: Mapping[str, Any]) -> Mapping[str, Badge]:
         "health": Badge("health", health, _HEALTH[health]),
         "version": Badge("version", version, colour_of(sync, health)),
     }
+
+
+def tally(placements: Iterable[Mapping[str, Any]]) -> str:
+    """Say how many placements of an application are Synced and what the others are; "" where all are the same."""
+    active = [one for one in placements if one["lifecycle"] != RETIRED]
+    others = [one for one in active if one["sync"] != SyncStatus.SYNCED]
+    if len({one["sync"] for one in active}) < 2:
+        return ""
+    named = [f"{one['target']} {one['sync']}" for one in others]
+    if len(others) > NAMED:
+        counts = Counter(one["sync"] for one in others)
+        named = [f"{counts[state]} {state}" for state in SyncStatus if counts[state]]
+    return ", ".join((f"{len(active) - len(others)} of {len(active)} Synced", *named))
 
 
 def version_of(record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -78,7 +78,9 @@ def _write(transition: Transition, files: Layered) -> None:
         _write_instance(where, instance, files)
     of_group = application(group, new)
     _write_instance(application_path(group), of_group, files)
-    for of, badge in {"": application_badge(of_group), **part_badges(of_group)}.items():
+    placements: Any = new["placements"]
+    badges = {"": application_badge(of_group, placements), **part_badges(of_group)}
+    for of, badge in badges.items():
         for ending, data in badge.files("").items():
             files.write(badge_path(group, ending.removeprefix("."), of=of), data)
     files.write(page_path(group), page(group, new, _of_first_target(transition, new, found, files)))

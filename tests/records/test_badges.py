@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.model import Health, SyncStatus
-from controller.records import Badge, Colour, application_badge, summary_badge
+from controller.records import Badge, Colour, application_badge, summary_badge, tally
 from controller.records.badges import LABEL, colour_of, endpoint, svg
 from controller.records.widths import width
 
@@ -129,3 +129,30 @@ def test_a_summary_counts_states_worst_first() -> None:
 
 def test_a_summary_of_nothing_claims_nothing() -> None:
     assert summary_badge("prod", []) == Badge("prod", "no applications", Colour.GREY)
+
+
+def placements(**states: str) -> list[dict[str, str]]:
+    return [{"target": name, "sync": sync, "lifecycle": "active"} for name, sync in states.items()]
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ({}, ""),
+        ({"hz": "Failed"}, ""),
+        ({"hz": "Synced", "sh": "Synced"}, ""),
+        ({**{f"t{number}": "Synced" for number in range(49)}, "hz-07": "Unknown"}, "49 of 50 Synced, hz-07 Unknown"),
+        ({"a": "Synced", "b": "Failed", "c": "Pending"}, "1 of 3 Synced, b Failed, c Pending"),
+        ({"a": "Synced", "b": "Pending", "c": "Pending", "d": "Failed"}, "1 of 4 Synced, 1 Failed, 2 Pending"),
+    ],
+)  # fmt: skip
+def test_targets_that_differ_are_counted_and_named(states: dict[str, str], said: str) -> None:
+    assert tally(placements(**states)) == said
+
+
+def test_a_badge_of_many_targets_says_how_many_are_synced() -> None:
+    record = {"identity": {"key": "prod/shop"}, "lifecycle": "active", "attributes": {"version": "0123456789"},
+              "observed": {"sync": "Unknown", "health": "Unknown"}}  # fmt: skip
+    badge = application_badge(record, placements(hz="Synced", sh="Unknown"))
+    assert badge.message == "1 of 2 Synced, sh Unknown · 0123456"
+    assert badge.colour is Colour.GREY

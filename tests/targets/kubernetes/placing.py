@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.documents import canonical
 from controller.model import (
+    Action,
     Application,
     ApplicationName,
     Applied,
@@ -91,6 +92,10 @@ def service(name: str, namespace: str, *, port: int = 80) -> Body:
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"selector": {"app": name}, "ports": [{"port": port}]},
     }
+
+
+def actions(plan: Plan) -> dict[str, Action]:
+    return {one.key.name: one.action for one in plan.objects}
 
 
 class Died(BaseException):

@@ -1,0 +1,163 @@
+"""Drift on a real control plane: how it is told, and how it is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from controller.model import (
+    Action,
+    Cause,
+    Permitted,
+    Plan,
+    Transient,
+)
+from tests.cluster.access import KubeAccess
+from tests.cluster.api import Api
+from tests.fixtures.waiting import eventually
+from tests.targets.kubernetes.placing import Place, config_map, deployment, placed
+
+pytestmark = pytest.mark.cluster
+
+
+async def test_a_hand_edit_is_drift_with_who_and_is_taken_back(cluster: KubeAccess, api: Api) -> None:
+    async with placed(cluster) as place:
+        body = deployment("web", place.namespace)
+        await place.sync(body)
+        patch = {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "evil"}]}}}}
+        await api.patch(body, patch, kind="strategic", fieldManager="mallory")
+        await drifted(place)
+        plan = await place.plan(body)
+
+        (one,) = plan.objects
+        (change,) = one.changes
+        assert (change.before, change.after, change.cause) == ("evil", "nginx:1", Cause.DRIFT)
+        assert change.editor is not None
+        assert (change.editor.manager, change.editor.operation) == ("mallory", "Update")
+        assert one.force
+        assert (await place.apply(plan)).is_complete
+        live = await api.get("apps/v1", "Deployment", "web")
+        assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1"
+        assert (await place.plan(body)).is_empty
+
+
+async def drifted(place: Place) -> None:
+    """Wait until the cache has seen that something moved."""
+
+    def suspects() -> list[object]:
+        return [one for one in place.target._cache.members(place.placement) if one.is_suspect]
+
+    await eventually(suspects)
+
+
+async def test_a_removed_field_is_drift_without_an_author(cluster: KubeAccess, api: Api) -> None:
+    async with placed(cluster) as place:
+        body = config_map("a", place.namespace, x="1", y="1")
+        await place.sync(body)
+        await api.patch(body, {"data": {"y": None}})
+        await drifted(place)
+        (one,) = (await place.plan(body)).objects
+
+        assert [(change.path, change.editor) for change in one.changes] == [(("data", "y"), None)]
+
+
+async def test_cleared_managers_are_taken_back_and_a_field_dropped_later_goes(cluster: KubeAccess, api: Api) -> None:
+    async with placed(cluster) as place:
+        body = config_map("a", place.namespace, x="1", y="1")
+        await place.sync(body)
+        await api.patch(body, {"metadata": {"managedFields": [{}]}})
+        await drifted(place)
+        plan = await place.plan(body)
+        assert [change.path for change in plan.objects[0].changes] == [("metadata", "managedFields")]
+        assert (await place.apply(plan)).is_complete
+        managers = {one["manager"] for one in (await api.get("v1", "ConfigMap", "a"))["metadata"]["managedFields"]}
+        await place.sync(config_map("a", place.namespace, x="1"), commit="b")
+
+        assert managers == {"converge"}
+        assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "1"}
+
+
+async def test_a_touch_that_changes_nothing_of_ours_is_no_drift(cluster: KubeAccess, api: Api) -> None:
+    async with placed(cluster) as place:
+        body = config_map("a", place.namespace, x="1")
+        await place.sync(body)
+        await api.patch(body, {"metadata": {"annotations": {"note": "theirs"}}})
+        place.sent.clear()
+
+        assert (await place.plan(body)).is_empty
+        assert place.sent.without_lease == []
+
+
+async def test_drift_and_pending_of_one_object_are_told_apart_also_after_a_restart(
+    cluster: KubeAccess, api: Api
+) -> None:
+    ns = cluster.namespace
+    async with placed(cluster) as place:
+        body = config_map("a", ns, x="1", y="1", z="1")
+        await place.sync(body)
+        await api.patch(body, {"data": {"x": "edited"}}, fieldManager="mallory")
+    async with placed(cluster) as place:
+        plan = await place.plan(config_map("a", ns, x="1", y="2", z="1"), commit="b")
+        (one,) = plan.objects
+        assert {str(change.path[-1]): change.cause for change in one.changes} == {
+            "x": Cause.DRIFT,
+            "y": Cause.PENDING,
+        }
+        assert one.is_pending
+        assert one.is_drifted
+        assert (await place.apply(plan)).is_complete
+    assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "1", "y": "2", "z": "1"}
+
+
+async def test_held_drift_stays_while_the_rest_is_applied(cluster: KubeAccess, api: Api) -> None:
+    async with placed(cluster) as place:
+        ns = place.namespace
+        body = config_map("a", ns, x="1", y="1")
+        await place.sync(body)
+        await api.patch(body, {"data": {"x": "edited"}}, fieldManager="mallory")
+        plan = await place.plan(config_map("a", ns, x="1", y="2"), commit="b")
+        applied = await place.apply(holding(plan, ("data", "x")))
+
+        assert applied.is_complete
+        assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "edited", "y": "2"}
+        wanted = place.desired(config_map("a", ns, x="1", y="2"), commit="b").manifests[0].digest
+        await eventually(lambda: place.target._cache.members(place.placement)[0].digest == wanted)
+        again = await place.plan(config_map("a", ns, x="1", y="2"), commit="b")
+        assert [(change.path, change.cause) for change in again.objects[0].changes] == [(("data", "x"), Cause.DRIFT)]
+
+
+def holding(plan: Plan, *paths: tuple[str, ...]) -> Permitted:
+    return Permitted(replace(plan, objects=tuple(replace(one, held=paths) for one in plan.objects)))
+
+
+async def test_an_object_that_somebody_deleted_is_made_anew_as_drift(cluster: KubeAccess, api: Api) -> None:
+    async with placed(cluster) as place:
+        body = config_map("a", place.namespace, x="1")
+        await place.sync(body)
+        await api.delete(body)
+        await eventually(lambda: not place.target._cache.members(place.placement))
+        plan = await place.plan(body)
+
+        assert [(one.action, one.cause) for one in plan.objects] == [(Action.CREATE, Cause.DRIFT)]
+        assert (await place.apply(plan)).is_complete
+        assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "1"}
+
+
+async def test_an_object_that_moved_since_the_plan_is_looked_at_again(cluster: KubeAccess, api: Api) -> None:
+    async with placed(cluster) as place:
+        body = config_map("a", place.namespace, x="1", y="1")
+        await place.sync(body)
+        await api.patch(body, {"data": {"x": "edited"}}, fieldManager="mallory")
+        await drifted(place)
+        plan = await place.plan(body)
+        await api.patch(body, {"metadata": {"annotations": {"note": "harmless"}}})
+        assert (await place.apply(plan)).is_complete
+
+        await api.patch(body, {"data": {"x": "edited"}}, fieldManager="mallory")
+        await drifted(place)
+        plan = await place.plan(body)
+        await api.patch(body, {"data": {"y": "also"}}, fieldManager="mallory")
+        applied = await place.apply(plan)
+        assert isinstance(applied.failure, Transient)
+        assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "edited", "y": "also"}
