@@ -19,7 +19,8 @@ from controller.engine.settings import Settings
 from controller.engine.sources import Checkout, Source
 from controller.engine.spawning import Spawn
 from controller.git import Mirrors
-from controller.model import PLATFORM, ConvergeError, Invalid, PlacementRef, Repository, RepositoryName
+from controller.model import PLATFORM, ConvergeError, Invalid, PlacementRef, Repository, RepositoryName, Stalled
+from controller.records import holds_records
 from controller.runtime import Clock, Watcher
 
 
@@ -64,6 +65,7 @@ class InForce:
         self._arrows = arrows
         self._platform_moved = asyncio.Event()
         self._sources = SourceSet(self._new_source, spawn, watch=self._watch)
+        self._refused: dict[PlacementRef, str] = {}  # why no commit of theirs is taken, as it was said last
         self.fleet: Fleet | None = None
         self.error: ConvergeError | None = None  # of the newest platform commit, or of reading it
 
@@ -99,8 +101,17 @@ class InForce:
         return self.fleet.entries.get(placement) if self.fleet else None
 
     def checkout(self, entry: Entry) -> Checkout:
-        """Give the checkout that an entry's application is at. Raises Stalled or Transient, as `Source.current`."""
-        return checkout_for(entry.application, lambda one: self._sources.current(entry.repository.name, one))
+        """Give the checkout that an entry's application is at. Raises Stalled or Transient, as `Source.current`.
+
+        A branch of records is refused, by whatever address it is reached: our own commits would start runs (rule 8).
+        """
+        found = checkout_for(entry.application, lambda one: self._sources.current(entry.repository.name, one))
+        if holds_records(found.tree):
+            raise Stalled(
+                f"{entry.repository.name}: {entry.application.revision or 'HEAD'} holds what Converge records, and "
+                "each run would start another. Follow another branch"
+            )
+        return found
 
     def is_read(self, entry: Entry) -> bool:
         """Tell whether what an entry follows was asked for, with whatever answer."""
@@ -172,7 +183,20 @@ class InForce:
             self._platform_moved.set()
         elif fleet is not None:
             followers = [ref for ref, entry in fleet.entries.items() if entry.repository.name == name]
-            self._arrows.moved([ref for ref in followers if not self.is_same(ref, fleet, fleet)])
+            self._arrows.moved([ref for ref in followers if self._is_news(ref, fleet)])
+
+    def _is_news(self, placement: PlacementRef, fleet: Fleet) -> bool:
+        """Tell whether a commit of its repository concerns a placement; that it is refused is said once."""
+        try:
+            self.checkout(fleet.entries[placement])
+        except Stalled as error:
+            is_known = self._refused.get(placement) == str(error)
+            self._refused[placement] = str(error)
+            return not is_known
+        except ConvergeError:
+            return True
+        self._refused.pop(placement, None)
+        return not self.is_same(placement, fleet, fleet)
 
 
 def _wanted(fleet: Fleet, one: Repository) -> Wanted:

@@ -8,7 +8,7 @@ from controller.records.files import Files, Layered
 from controller.records.identity import Key, parse_key
 from controller.records.overview import overview
 from controller.records.platform import PlatformChange, record_platform
-from controller.records.remaining import Remaining, remaining, status_of, statuses
+from controller.records.remaining import Remaining, holds_records, remaining, status_of, statuses
 from controller.records.reviews import Review, reviewed_plans
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Remaining",
     "Review",
     "application_badge",
+    "holds_records",
     "overview",
     "parse_key",
     "record",

@@ -16,7 +16,7 @@ import orjson
 
 from controller.documents import write
 
-MOST: Final = 16_384  # records, of a kilobyte or two each
+MOST: Final = 32_768  # records, of a kilobyte or two each: a fleet of twenty thousand objects
 DIGEST_BYTES: Final = 16
 
 

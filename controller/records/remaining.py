@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.model import ApplicationName, CommitId, EnvironmentName, GroupRef, PlacementRef, TargetName
+from controller.model import (
+    ApplicationName,
+    CommitId,
+    ConvergeError,
+    EntryKind,
+    EnvironmentName,
+    GroupRef,
+    PlacementRef,
+    TargetName,
+    Tree,
+)
 from controller.records.earlier import NOTHING, Earlier, earlier
 from controller.records.files import Files
-from controller.records.paths import status_path
+from controller.records.paths import FLEET, status_path
 from controller.records.status import ACTIVE
 
 FOLDER = "status"
@@ -20,6 +30,15 @@ class Remaining:
 
     placement: PlacementRef
     platform: CommitId
+
+
+def holds_records(tree: Tree) -> bool:
+    """Tell whether a tree is that of a records branch, whoever wrote it."""
+    wanted = {"status": EntryKind.DIRECTORY, "cmdb": EntryKind.DIRECTORY, f"badges/{FLEET}.json": EntryKind.FILE}
+    try:
+        return all(tree.kind(path) is kind for path, kind in wanted.items())
+    except ConvergeError:  # a link that leads astray: none of ours
+        return False
 
 
 def statuses(files: Files) -> Iterator[Earlier]:
