@@ -12,6 +12,7 @@ import pytest
 from controller.runtime import Completed, bare_environment, run
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
+from tests.fixtures.sops import Encryption
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 SCENES = (
@@ -26,6 +27,7 @@ SCENES = (
     "rolled back by one command",
     "waits for an approval",
     "A Helm chart",
+    "An OAM Application",
     "a cloud and a cluster",
     "proof of what ran",
     "The truth in git",
@@ -48,16 +50,20 @@ def is_whole(told: Completed) -> bool:
 
 
 @pytest.mark.helm
+@pytest.mark.sops
 async def test_without_a_terminal_the_demo_tells_its_story_and_ends(
-    tmp_path: Path, helm: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, helm: Path, sops: Encryption, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", f"{helm.parent}{os.pathsep}{os.environ['PATH']}")
+    paths = (str(helm.parent), str(sops.program.parent), os.environ["PATH"])
+    monkeypatch.setenv("PATH", os.pathsep.join(paths))
     told = await demo(tmp_path)
     assert is_whole(told)
     text = told.stdout.decode()
     assert "spec.replicas: 3 → 1, by kubectl-edit" in text
     assert "deploy/deployment.yaml:12" in text
     assert "Deployment wiki has 3 replicas" in text
+    assert "Secret mail was decrypted in memory: SMTP_PASSWORD, SMTP_USER" in text
+    assert "not-a-secret-of-anybody" not in text
 
 
 @pytest.mark.cluster

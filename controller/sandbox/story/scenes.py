@@ -11,6 +11,7 @@ from controller.model import ABSENT, CommitId, FieldChange, Health, PlacementRep
 from controller.sandbox.story.adoption import a_deployment_made_by_hand
 from controller.sandbox.story.chart import a_chart
 from controller.sandbox.story.cloud import a_cloud
+from controller.sandbox.story.portal import a_portal
 from controller.sandbox.story.stage import Stage
 from controller.sandbox.story.telling import Teller
 from controller.sandbox.story.terminal import a_bad_release, an_approval, an_emergency_edit, questions
@@ -47,6 +48,7 @@ async def tell_story(stage: Stage, teller: Teller) -> None:
     await a_bad_release(stage, teller)
     await an_approval(stage, teller)
     await a_chart(stage, teller)
+    await a_portal(stage, teller)
     await a_cloud(stage, teller)
     await questions(stage, teller)
     await the_records(stage, teller)
