@@ -50,8 +50,11 @@ def _validator(kind: str) -> Validator:
 def earlier(files: Files, path: str, kind: str) -> Earlier:
     """Read a record, `NOTHING` where there is none that could be ours."""
     data = files.read(path)
-    if data is None:
-        return NOTHING
+    return NOTHING if data is None else recorded(data, kind, path)
+
+
+def recorded(data: bytes, kind: str, path: str = "") -> Earlier:
+    """Read a record's bytes, `NOTHING` where they could not be ours. `path` is for errors alone."""
     known = memory().recall(kind, data)
     if known is not None:
         return known

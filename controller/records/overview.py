@@ -6,7 +6,9 @@ Read from the applications' records alone, which are small: a status with a thou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
 
 from controller.documents import write
 from controller.model import (
@@ -19,7 +21,7 @@ from controller.model import (
     headline_sync,
 )
 from controller.records.badges import application_badge, summary_badge, version_of
-from controller.records.earlier import NOTHING, earlier
+from controller.records.earlier import NOTHING, earlier, recorded
 from controller.records.files import Files, Layered, read_ahead
 from controller.records.identity import environment_key, identity
 from controller.records.markdown import link, plain
@@ -37,71 +39,89 @@ from controller.records.platform import refusal
 from controller.records.status import ACTIVE, API_VERSION, RETIRED
 
 Record = Mapping[str, Any]
+KNOWN: Final = 8_192  # applications in environments, as they were read last
 _COLOURS_THAT_WAIT = frozenset({SyncStatus.SYNCED, SyncStatus.SYNCING})
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the overview says of one application in one environment. Nobody changes its record."""
+
+    record: Record
+    group: GroupRef
+    state: tuple[SyncStatus, Health]
+    cell: str
+
+    @property
+    def is_active(self) -> bool:
+        return bool(self.record["lifecycle"] == ACTIVE)
 
 
 def overview(base: Files) -> Mapping[str, bytes | None]:
     """Give README.md, and the badges and records of environments and fleet, where they differ from the base."""
     files = Layered(base)
     records = tuple(_applications(base))
-    environments: dict[EnvironmentName, list[Record]] = {}
-    applications: dict[ApplicationName, list[Record]] = {}
+    environments: dict[EnvironmentName, list[_Line]] = {}
+    applications: dict[ApplicationName, list[_Line]] = {}
     for one in records:
-        group = _group(one)
-        environments.setdefault(group.environment, []).append(one)
-        applications.setdefault(group.application, []).append(one)
+        environments.setdefault(one.group.environment, []).append(one)
+        applications.setdefault(one.group.application, []).append(one)
     drawn = [f"badges/{APPLICATIONS}/{segment(one)}.{ending}" for one in applications for ending in ("svg", "json")]
     read_ahead(base, drawn)
     for environment, members in sorted(environments.items()):
         _write_environment(environment, members, files)
     for name, members in sorted(applications.items()):
-        states = [_state(one) for one in members if one["lifecycle"] == ACTIVE]
+        states = [one.state for one in members if one.is_active]
         for path, data in summary_badge(name, states).files(f"badges/{APPLICATIONS}/{segment(name)}").items():
             files.write(path, data)
-    active = [one for one in records if one["lifecycle"] == ACTIVE]
-    for path, data in summary_badge("fleet", map(_state, active)).files(f"badges/{FLEET}").items():
+    active = [one for one in records if one.is_active]
+    for path, data in summary_badge("fleet", (one.state for one in active)).files(f"badges/{FLEET}").items():
         files.write(path, data)
     files.write(README, _readme(active, refusal(base)).encode())
     return files.result()
 
 
-def _applications(base: Files) -> Iterator[Record]:
+def _applications(base: Files) -> Iterator[_Line]:
     """Read every application's record. One that is damaged is left out until its next transition writes it anew."""
     for environment in base.names("cmdb"):
-        folders = [f"cmdb/{environment}/{name}" for name in base.names(f"cmdb/{environment}")]
-        read_ahead(base, [f"{one}/{APPLICATION}.yaml" for one in folders])
-        for folder in folders:
-            record = earlier(base, f"{folder}/{APPLICATION}.yaml", "Instance")
-            if record and isinstance(record["attributes"].get("environment"), str) and record["model"] == "Application":
-                yield record
+        paths = [f"cmdb/{environment}/{name}/{APPLICATION}.yaml" for name in base.names(f"cmdb/{environment}")]
+        read_ahead(base, paths)
+        for path in paths:
+            data = base.read(path)
+            if data is not None and (line := _line(data)) is not None:
+                yield line
 
 
-def _group(record: Record) -> GroupRef:
-    return GroupRef(EnvironmentName(record["attributes"]["environment"]), ApplicationName(record["name"]))
+@lru_cache(maxsize=KNOWN)
+def _line(data: bytes) -> _Line | None:
+    """Read an application's record: once, as long as its bytes stay the same."""
+    record = recorded(data, "Instance")
+    if not record or not isinstance(record["attributes"].get("environment"), str) or record["model"] != "Application":
+        return None
+    group = GroupRef(EnvironmentName(record["attributes"]["environment"]), ApplicationName(record["name"]))
+    state = SyncStatus(record["observed"]["sync"]), Health(record["observed"]["health"])
+    return _Line(record, group, state, _cell(record, group))
 
 
-def _state(record: Record) -> tuple[SyncStatus, Health]:
-    return SyncStatus(record["observed"]["sync"]), Health(record["observed"]["health"])
-
-
-def _write_environment(environment: EnvironmentName, members: Sequence[Record], files: Layered) -> None:
-    active = [one for one in members if one["lifecycle"] == ACTIVE]
-    for path, data in summary_badge(environment, map(_state, active)).files(f"badges/{segment(environment)}").items():
+def _write_environment(environment: EnvironmentName, members: Sequence[_Line], files: Layered) -> None:
+    active = [one for one in members if one.is_active]
+    states = [one.state for one in active]
+    for path, data in summary_badge(environment, states).files(f"badges/{segment(environment)}").items():
         files.write(path, data)
     path = environment_path(environment)
     files.write(path, write(_environment(environment, active or members, earlier(files, path, "Instance"))))
 
 
-def _environment(environment: EnvironmentName, members: Sequence[Record], before: Record) -> dict[str, Any]:
+def _environment(environment: EnvironmentName, members: Sequence[_Line], before: Record) -> dict[str, Any]:
     """Give the record of an environment. Its state holds since it was recorded so, or since the last member's move."""
     state = {
-        "sync": str(headline_sync(SyncStatus(one["observed"]["sync"]) for one in members)),
-        "health": str(headline_health(Health(one["observed"]["health"]) for one in members)),
+        "sync": str(headline_sync(one.state[0] for one in members)),
+        "health": str(headline_health(one.state[1] for one in members)),
     }
-    lifecycle = ACTIVE if any(one["lifecycle"] == ACTIVE for one in members) else RETIRED
+    lifecycle = ACTIVE if any(one.is_active for one in members) else RETIRED
     old = before.get("observed") or NOTHING
     is_same = before.get("lifecycle") == lifecycle and all(old.get(name) == value for name, value in state.items())
-    since = old["since"] if is_same else max(one["observed"]["since"] for one in members)
+    since = old["since"] if is_same else max(one.record["observed"]["since"] for one in members)
     return {
         "apiVersion": API_VERSION,
         "kind": "Instance",
@@ -115,8 +135,8 @@ def _environment(environment: EnvironmentName, members: Sequence[Record], before
     }
 
 
-def _readme(records: Sequence[Record], refused: Iterable[str]) -> str:
-    environments = sorted({_group(one).environment for one in records})
+def _readme(records: Sequence[_Line], refused: Iterable[str]) -> str:
+    environments = sorted({one.group.environment for one in records})
     parts = (
         "# What runs where\n",
         f"![fleet](badges/{FLEET}.svg)\n",
@@ -129,7 +149,7 @@ def _readme(records: Sequence[Record], refused: Iterable[str]) -> str:
     return "\n".join(parts)
 
 
-def _attention(records: Sequence[Record]) -> Iterator[str]:
+def _attention(records: Sequence[_Line]) -> Iterator[str]:
     """Give the applications that somebody should look at, worst first."""
     troubled = [one for one in records if not _is_calm(one)]
     if not troubled:
@@ -145,45 +165,43 @@ def _attention(records: Sequence[Record]) -> Iterator[str]:
     )
 
 
-def _is_calm(record: Record) -> bool:
-    sync, health = _state(record)
+def _is_calm(line: _Line) -> bool:
+    sync, health = line.state
     is_busy = sync is SyncStatus.SYNCING or health in (Health.PROGRESSING, Health.TERMINATING)
     is_well = sync is SyncStatus.SYNCED and health in (Health.HEALTHY, Health.SUSPENDED)
     return is_well or (is_busy and sync in _COLOURS_THAT_WAIT and health is not Health.DEGRADED)
 
 
-def _urgency(record: Record) -> tuple[int, int, GroupRef]:
-    sync, health = _state(record)
-    return tuple(SyncStatus).index(sync), tuple(Health).index(health), _group(record)
+def _urgency(line: _Line) -> tuple[int, int, GroupRef]:
+    sync, health = line.state
+    return tuple(SyncStatus).index(sync), tuple(Health).index(health), line.group
 
 
-def _trouble(record: Record) -> str:
-    group, observed = _group(record), record["observed"]
+def _trouble(line: _Line) -> str:
+    group, record, observed = line.group, line.record, line.record["observed"]
     where = f"[{plain(str(group))}]({link(page_path(group))})"
     why = plain(record["attributes"].get("reason", ""))
     return f"| {where} | {observed['sync']}, {observed['health']} | {_moment(observed['since'])} | {why} |"
 
 
-def _table(records: Sequence[Record], environments: Sequence[EnvironmentName]) -> Iterator[str]:
-    by_group = {_group(one): one for one in records}
-    names = sorted({group.application for group in by_group})
+def _table(records: Sequence[_Line], environments: Sequence[EnvironmentName]) -> Iterator[str]:
+    cells = {one.group: one.cell for one in records}
+    names = sorted({group.application for group in cells})
     if not names:
         yield "Nothing runs yet.\n"
         return
     heads = (f"{plain(one)}<br>![{plain(one)}](badges/{link(segment(one))}.svg)" for one in environments)
     rows = (
-        f"| {plain(name)} | {' | '.join(_cell(by_group.get(GroupRef(one, name))) for one in environments)} |"
+        f"| {plain(name)} | {' | '.join(cells.get(GroupRef(one, name), '') for one in environments)} |"
         for name in names
     )
     yield "## Applications\n"
     yield "\n".join((f"| | {' | '.join(heads)} |", f"| --- |{' --- |' * len(environments)}", *rows, ""))
 
 
-def _cell(record: Record | None) -> str:
+def _cell(record: Record, group: GroupRef) -> str:
     """Give an application in an environment: badge, version, since, who."""
-    if record is None:
-        return ""
-    group, attributes = _group(record), record["attributes"]
+    attributes = record["attributes"]
     badge = application_badge(record)
     picture = f"[![{plain(badge.message)}]({link(badge_path(group, 'svg'))})]({link(page_path(group))})"
     version = " ".join(f"`{one}`" for one in version_of(record))
