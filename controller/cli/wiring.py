@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from controller.cli.options import PlatformOptions
 from controller.config import read_platform
 from controller.engine import (
+    CONVERGE,
     Checkout,
     Controller,
     Footprints,
@@ -25,11 +26,13 @@ from controller.engine import (
     Signers,
     Snapshot,
     Sops,
+    StateKeeping,
     Tell,
     Workshop,
     find_candidate,
     preview,
     snapshot_of,
+    style_of,
     take_snapshot,
 )
 from controller.git import CommitInfo, GitTree, Mirror, Mirrors, choose, ref_patterns
@@ -40,6 +43,7 @@ from controller.model import (
     InstallationId,
     KubernetesTarget,
     PlacementRef,
+    Platform,
     Stalled,
     TerraformTarget,
     Tree,
@@ -67,15 +71,17 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
         interval_seconds=interval_seconds,
     )
     mirrors = Mirrors(options.cache / "mirrors", credentials)
+    states = state_keeping(options.cache, clock)
     with Watcher() as watcher:
         controller = Controller(
             settings,
             mirrors,
-            target_opener(credentials, clock=clock, cache=options.cache),
+            target_opener(credentials, clock=clock, cache=options.cache, states=states),
             clock=clock,
             watcher=watcher,
             tell=tell,
             workshop=workshop_of(options),
+            states=states,
         )
         if options.credential_directory.is_dir():
             watcher.watch(options.credential_directory, controller.credentials_moved, is_recursive=True)
@@ -103,7 +109,8 @@ async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:
     clock = SystemClock()
     mirrors = Mirrors(options.cache / "mirrors", credentials)
     snapshot = await take_snapshot(_settings(options), mirrors, clock=clock, workshop=workshop_of(options))
-    return snapshot, target_opener(credentials, clock=clock, cache=options.cache)
+    states = states_of(snapshot, mirrors, options, clock)
+    return snapshot, target_opener(credentials, clock=clock, cache=options.cache, states=states)
 
 
 async def look_ahead(options: PlatformOptions, question: Question, *, into: str) -> tuple[Preview, OpenTarget]:
@@ -119,7 +126,29 @@ async def look_ahead(options: PlatformOptions, question: Question, *, into: str)
     candidate = await find_candidate(snapshot, question, mirrors)
     found = await preview(snapshot, candidate, mirrors, into=into, clock=clock)
     footprints.save()
-    return found, target_opener(credentials, clock=clock, cache=options.cache)
+    states = states_of(snapshot, mirrors, options, clock)
+    return found, target_opener(credentials, clock=clock, cache=options.cache, states=states)
+
+
+def state_keeping(cache: Path, clock: Clock) -> StateKeeping:
+    """Give what keeps Terraform's states in git, for targets that ask for it."""
+    return StateKeeping(cache / "states", clock=clock)
+
+
+def states_of(snapshot: Snapshot, mirrors: Mirrors, options: PlatformOptions, clock: Clock) -> StateKeeping:
+    """Give what reads states, for a command that ends: it stores none."""
+    platform = snapshot.fleet.platform
+    states = state_keeping(options.cache, clock)
+    states.aim(records_mirror(platform, mirrors, options), style_of(platform.commits, CONVERGE, mirrors))
+    return states
+
+
+def records_mirror(platform: Platform, mirrors: Mirrors, options: PlatformOptions) -> Mirror:
+    """Give the mirror of the repository that records go to."""
+    if platform.records.repository is None:
+        return mirrors.mirror(options.url, options.credentials)
+    repository = platform.repositories[platform.records.repository]
+    return mirrors.mirror(repository.url, repository.credentials)
 
 
 def _settings(options: PlatformOptions) -> Settings:
@@ -177,12 +206,10 @@ async def records_tree(options: PlatformOptions) -> GitTree:
 
 async def records_places(options: PlatformOptions) -> Places:
     """Find the branch that records are written to. Raises Stalled while there is none."""
-    mirrors, mirror = platform_mirror(options)
-    home, head = mirror, await mirror.resolve(options.revision)
-    platform = read_platform(await mirror.tree(head, repository=PLATFORM))
-    if platform.records.repository is not None:
-        repository = platform.repositories[platform.records.repository]
-        mirror = mirrors.mirror(repository.url, repository.credentials)
+    mirrors, home = platform_mirror(options)
+    head = await home.resolve(options.revision)
+    platform = read_platform(await home.tree(head, repository=PLATFORM))
+    mirror = records_mirror(platform, mirrors, options)
     branch = platform.records.branch
     refs = await mirror.refs(ref_patterns(branch))
     if not refs:
@@ -191,10 +218,12 @@ async def records_places(options: PlatformOptions) -> Places:
     return Places(mirrors, home, head, mirror, found, workshop_of(options))
 
 
-def target_opener(credentials: CredentialStore, *, clock: Clock, cache: Path) -> OpenTarget:
+def target_opener(
+    credentials: CredentialStore, *, clock: Clock, cache: Path, states: StateKeeping | None = None
+) -> OpenTarget:
     """Give the function by which the engine opens targets of any kind. `cache` is where providers are kept."""
     logins = _logins()
-    clouds = functools.cache(lambda: _clouds(credentials, clock, cache))
+    clouds = functools.cache(lambda: _clouds(credentials, clock, cache, states))
 
     @asynccontextmanager
     async def open_target(
@@ -225,7 +254,7 @@ def target_opener(credentials: CredentialStore, *, clock: Clock, cache: Path) ->
     return open_target
 
 
-def _clouds(credentials: CredentialStore, clock: Clock, cache: Path) -> Clouds:
+def _clouds(credentials: CredentialStore, clock: Clock, cache: Path, states: StateKeeping | None) -> Clouds:
     """Take terraform's own configuration (mirrors, credentials of registries) from CONVERGE_TERRAFORM_CONFIG."""
     from controller.targets.terraform import Clouds  # noqa: PLC0415  # only where an environment has such a target
 
@@ -236,6 +265,7 @@ def _clouds(credentials: CredentialStore, clock: Clock, cache: Path) -> Clouds:
         clock=clock,
         configuration=Path(configuration) if configuration else None,
         hidden=(cache, *secrets_at_home()),
+        keepers=states.at if states is not None else None,
     )
 
 

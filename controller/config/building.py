@@ -11,7 +11,7 @@ from controller.config.duration import parse_duration
 from controller.config.moment import parse_moment
 from controller.config.node import Node
 from controller.config.refs import tree_path
-from controller.config.rules import DEFAULT_RECORDS, chart_url, group_of
+from controller.config.rules import DEFAULT_RECORDS, DEFAULT_STATE_BRANCH, chart_url, group_of
 from controller.config.selecting import account_of, targets_of
 from controller.model import (
     Adopt,
@@ -45,6 +45,7 @@ from controller.model import (
     RepositoryName,
     Rollback,
     State,
+    StateInGit,
     SyncPolicy,
     Target,
     TargetName,
@@ -183,6 +184,7 @@ def _terraform(name: str, node: Node, labels: Mapping[str, str]) -> TerraformTar
         credentials=said.texts("credentials") or (),
         tool=said.text("tool"),
         backend=_backend(said.get("backend")),
+        state_in_git=_state_in_git(said.get("stateInGit")),
         interval_seconds=parse_duration(said.text("interval", "10m")),
         timeout_seconds=parse_duration(said.text("timeout", "1h")),
         on_destroy=OnDestroy(said.text("destroy", OnDestroy.APPROVE)),
@@ -197,6 +199,13 @@ def _backend(node: Node) -> Backend | None:
         return None
     config = node.get("config").value
     return Backend(node.text("type"), config if isinstance(config, dict) else {})
+
+
+def _state_in_git(node: Node) -> StateInGit | None:
+    if node.value is None:
+        return None
+    branch = node.text("branch", DEFAULT_STATE_BRANCH)
+    return StateInGit(credentials=node.text("credentials"), recipients=node.texts("recipients") or (), branch=branch)
 
 
 def _ignored(node: Node) -> IgnoredDrift:

@@ -8,6 +8,7 @@ from datetime import date
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from controller.config.age import check_recipient
 from controller.config.complaint import Complaint, nearest, quoted
 from controller.config.cron import CronError, parse_cron
 from controller.config.duration import parse_duration
@@ -258,6 +259,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
     {
         "address": _address,
         "address-glob": _address_glob,
+        "age-recipient": check_recipient,
         "branch-glob": _branch_glob,
         "commit-id": _commit,
         "cron": _cron,

@@ -36,6 +36,7 @@ _TYPES = {
 }
 _FORMATS = {
     "address": "address",
+    "age-recipient": "public key of age",
     "address-glob": "address or glob of addresses",
     "branch-glob": "branch or glob of branches",
     "commit-id": "commit",

@@ -236,6 +236,38 @@ def _exports_have_a_branch_of_their_own(draft: Draft, _tree: Tree) -> Iterator[P
             yield node.get("branch").problem(f"{quoted(branch)} is the branch of {other}", "Name another one.")
 
 
+def _state_branches(draft: Draft, _tree: Tree) -> Iterator[Problem]:
+    """Hold `stateInGit` against what else is on its branch, and against a second word for where a state is."""
+    if draft.platform is None:
+        return
+    records = draft.platform.get("spec", "records")
+    followed = {
+        entry.text("revision").removeprefix("refs/heads/")
+        for _, _, entry in applications(draft)
+        if _url(draft, entry) and _url(draft, entry) == _url(draft, records)
+    }
+    for environment in draft.environments.values():
+        for target in environment.targets.values():
+            said = target.get("terraform")
+            kept = said.get("stateInGit")
+            if said.get("backend").text("type") == "git":
+                what = "Terraform has no back-end of this name"
+                yield said.get("backend").get("type").problem(what, "Write `stateInGit` in place of `backend`.")
+            if kept.value is None:
+                continue
+            if said.get("backend").value is not None:
+                yield kept.problem(
+                    "beside `backend`, which says where states are, too", "Keep one of them.", of_key=True
+                )
+            branch = kept.text("branch", DEFAULT_STATE_BRANCH)
+            place = kept.get("branch") if kept.text("branch") else kept
+            if branch == records.text("branch", DEFAULT_RECORDS.branch):
+                what = f"{quoted(branch)} is the branch that records are written to"
+                yield place.problem(what, "Name another branch: whoever reads records need not read states.")
+            elif branch in followed:
+                yield place.problem(f"{quoted(branch)} is followed by an application", "Name another branch.")
+
+
 def _url(draft: Draft, node: Node) -> str:
     """Give the URL of the repository that a node names, "" where it names none that is known."""
     repository = draft.repositories.get(node.text("repository"))
@@ -244,6 +276,7 @@ def _url(draft: Draft, node: Node) -> str:
 
 LISTED = "To deploy from this repository, list its url there under a name of its own."
 DEFAULT_RECORDS: Final = Records()
+DEFAULT_STATE_BRANCH: Final = "converge-state"
 
 
 def chart_url(repository: Node) -> str:
@@ -295,6 +328,7 @@ RULES: tuple[Rule, ...] = (
     _namespace_to_create,
     _account_in_a_namespace,
     _records_are_not_followed,
+    _state_branches,
     _charts,
     _exports_have_a_branch_of_their_own,
 )

@@ -274,8 +274,11 @@ def _fewest(place: _Place, schema: Schema) -> Iterator[Flaw]:
 def _items(place: _Place, schema: Schema) -> Iterator[Flaw]:
     if not isinstance(place.value, list):
         return
-    if len(place.value) < schema.get("minItems", 0):
+    least = schema.get("minItems", 0)
+    if not place.value and least:
         yield place.flaw("is an empty list", "Name something, or remove the field.")
+    elif len(place.value) < least:
+        yield place.flaw(f"has {len(place.value)} where {least} are needed", "Add what is missing.")
     for index, value in enumerate(place.value):
         if "items" in schema:
             yield from place.validator.check(place.inside(index, value), schema["items"])

@@ -1,6 +1,7 @@
 """Reconciles placements: the values of git, render, targets and records meet here and nowhere else."""
 
 from controller.engine.candidate import Question, find_candidate
+from controller.engine.committing import style_of
 from controller.engine.controller import Controller
 from controller.engine.deciphering import Sops
 from controller.engine.events import (
@@ -70,12 +71,14 @@ from controller.engine.pool import OpenTarget
 from controller.engine.preparing import Workshop
 from controller.engine.preview import Effect, Preview, plan_preview, preview
 from controller.engine.query import Query, commit_at, indexed, parse_query, time_of
-from controller.engine.settings import Settings
+from controller.engine.settings import CONVERGE, Settings
 from controller.engine.snapshot import Planned, Snapshot, plan_all, snapshot_of, take_snapshot
 from controller.engine.sources import Checkout, Signers
+from controller.engine.state_keeping import StateKeeping
 from controller.engine.templating import Helm
 
 __all__ = [
+    "CONVERGE",
     "Accept",
     "Accepted",
     "Approve",
@@ -123,6 +126,7 @@ __all__ = [
     "Sops",
     "SourceFailed",
     "Sources",
+    "StateKeeping",
     "Suspend",
     "Tell",
     "Verdict",
@@ -152,6 +156,7 @@ __all__ = [
     "read_history",
     "revision_to_carry",
     "snapshot_of",
+    "style_of",
     "take_snapshot",
     "time_of",
     "version_to_roll_back_to",

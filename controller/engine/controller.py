@@ -49,6 +49,7 @@ from controller.engine.reviewing import Reviewer
 from controller.engine.runner import Runner
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout
+from controller.engine.state_keeping import StateKeeping
 from controller.engine.teardown import orphan, tear_down
 from controller.engine.turns import Turns
 from controller.git import Mirrors
@@ -97,11 +98,13 @@ class Controller:
         watcher: Watcher,
         tell: Tell,
         workshop: Workshop | None = None,
+        states: StateKeeping | None = None,
     ) -> None:
         self._settings = settings
         self._mirrors = mirrors
         self._clock = clock
         self._tell = tell
+        self._states = states
         self._chance = random.SystemRandom().random
         self._tasks: asyncio.TaskGroup | None = None
         self._progress = asyncio.Event()  # something came to an end: `settled` looks again
@@ -183,6 +186,8 @@ class Controller:
             self._pool.close()
             await self._render_pool.close()
             self._recorder.close()
+            if self._states is not None:
+                self._states.close()
             for task in others:
                 task.cancel()
 
@@ -220,6 +225,8 @@ class Controller:
             source = self._platform.source(records.repository or PLATFORM)
             self._recorder.aim(source.mirror, records.branch, self._style(fleet))
             self._exports.set(fleet.platform.exports, partial(self._aim_export, fleet))
+            if self._states is not None:
+                self._states.aim(source.mirror, self._style(fleet), self._spawn)
         self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
         if not is_new:
             return

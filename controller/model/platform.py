@@ -159,6 +159,15 @@ class Backend:
     config: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateInGit:
+    """States kept by the controller itself: sealed, on a branch of the repository that records go to."""
+
+    credentials: str  # holds `age.key`: the identities that open states, the first of them our own
+    recipients: tuple[str, ...]  # age's public keys that states are sealed for
+    branch: str = "converge-state"
+
+
 @dataclass(frozen=True, slots=True)
 class IgnoredDrift:
     """A difference that is no drift: fields of the resources whose address a glob names, for as long as it counts."""
@@ -174,6 +183,7 @@ class TerraformTarget:
     credentials: tuple[str, ...] = ()
     tool: str = ""  # terraform or tofu; "" is whichever is found
     backend: Backend | None = None  # None: the module's own
+    state_in_git: StateInGit | None = None  # in place of any back-end
     interval_seconds: int = 600  # between looks for drift
     timeout_seconds: int = 3600  # of one plan or apply
     on_destroy: OnDestroy = OnDestroy.APPROVE

@@ -4,6 +4,7 @@ from controller.runtime.clock import Clock, SystemClock
 from controller.runtime.confinement import Confinement, can_confine, secrets_at_home
 from controller.runtime.credentials import Credential, CredentialStore
 from controller.runtime.directory import DirectoryTree
+from controller.runtime.durable import write_whole
 from controller.runtime.environment import bare_environment
 from controller.runtime.logs import configure_logging, hide_secrets
 from controller.runtime.pipe import Pipe, PipeBroken
@@ -31,4 +32,5 @@ __all__ = [
     "scratch",
     "secrets_at_home",
     "sweep_scratch",
+    "write_whole",
 ]

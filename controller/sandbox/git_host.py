@@ -216,6 +216,10 @@ class GitHost:
         """Give a file's text on a branch."""
         return await self._git(self.path(name), "show", f"refs/heads/{branch}:{path}")
 
+    async def read(self, name: str, path: str, *, branch: str = "main") -> bytes:
+        """Give a file's bytes on a branch."""
+        return await self._run(self.path(name), "show", f"refs/heads/{branch}:{path}")
+
     async def names(self, name: str, *, branch: str = "main") -> list[str]:
         """Give the path of every file on a branch."""
         return (await self._git(self.path(name), "ls-tree", "-rz", "--name-only", f"refs/heads/{branch}")).split("\0")[
@@ -254,6 +258,9 @@ class GitHost:
         return datetime.fromtimestamp(int(datetime.now(UTC).timestamp()) + self._tick, UTC)
 
     async def _git(self, cwd: Path, *arguments: str, stdin: bytes = b"", author: Identity = ALICE) -> str:
+        return (await self._run(cwd, *arguments, stdin=stdin, author=author)).decode()
+
+    async def _run(self, cwd: Path, *arguments: str, stdin: bytes = b"", author: Identity = ALICE) -> bytes:
         who = {
             f"GIT_{role}_{part}": getattr(author, part.lower())
             for role in ("AUTHOR", "COMMITTER")
@@ -265,7 +272,7 @@ class GitHost:
             raise Stalled(
                 f"git {arguments[0]} in {cwd.name}: {done.error_text or done.stdout.decode(errors='replace')}"
             )
-        return done.stdout.decode()
+        return done.stdout
 
     # Requests
 

@@ -3,5 +3,17 @@
 from controller.targets.asking import Consent, consent_of, is_shared
 from controller.targets.protocol import Target
 from controller.targets.releasing import next_end, redigested, release
+from controller.targets.states import Overtaken, StateKeeper, StateMark
 
-__all__ = ["Consent", "Target", "consent_of", "is_shared", "next_end", "redigested", "release"]
+__all__ = [
+    "Consent",
+    "Overtaken",
+    "StateKeeper",
+    "StateMark",
+    "Target",
+    "consent_of",
+    "is_shared",
+    "next_end",
+    "redigested",
+    "release",
+]

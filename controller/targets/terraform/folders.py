@@ -52,6 +52,10 @@ class Folders:
         """Find states that a run could not store: terraform leaves them where it ran."""
         return tuple(sorted((self.root / "trees").rglob(ERRORED)))
 
+    def drop_errored(self) -> None:
+        for file in self.errored():
+            file.unlink()
+
     def lay_out(self, piece: Workpiece, backend: Mapping[str, Any] | None) -> Path:
         """Write a workspace's files, unless they are there; give its root module's folder."""
         digest = piece.digest.partition(":")[2][:20]

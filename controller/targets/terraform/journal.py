@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import secrets
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +24,7 @@ from controller.targets.terraform.diagnostics import Lock
 
 _SKEW: Final = timedelta(seconds=2)  # a lock's time is cut, or of a clock that is read a moment later
 _TOOLS: Final = frozenset({"terraform", "tofu"})
+_PROCESS: Final = secrets.token_hex(8)  # tells this process from others, also from one that had its number
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -30,6 +33,7 @@ class _Note(msgspec.Struct, frozen=True):
     folder: str
     host: str
     boot: str
+    process: str = ""
 
 
 class Journal:
@@ -44,7 +48,7 @@ class Journal:
         """Write the note, and tell so; False where one of an earlier run is there, whose lock may still be."""
         if self._read() is not None:
             return False
-        note = _Note(datetime.now(UTC), str(folder), socket.gethostname(), _boot())
+        note = _Note(datetime.now(UTC), str(folder), socket.gethostname(), _boot(), _PROCESS)
         part = self._file.with_suffix(".part")
         part.write_bytes(msgspec.json.encode(note))
         part.replace(self._file)
@@ -52,6 +56,13 @@ class Journal:
 
     def close(self) -> None:
         self._file.unlink(missing_ok=True)
+
+    def is_at_work(self) -> bool:
+        """Tell whether an apply of another process is under way, or one that outlived its controller."""
+        note = self._read()
+        if note is None or note.process == _PROCESS or (note.host, note.boot) != (socket.gethostname(), _boot()):
+            return False
+        return any(place.is_relative_to(note.folder) for place, _ in _working())
 
     def is_of_dead_run(self, lock: Lock) -> bool:
         note = self._read()
@@ -71,16 +82,19 @@ class Journal:
 
 def _may_be_alive(folder: Path) -> bool:
     """Tell whether a process works in a folder: an apply that outlived its controller. So may a person's terraform."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        with suppress(OSError):
-            place = (entry / "cwd").readlink()
-            is_tool = (entry / "comm").read_text().strip() in _TOOLS
-            is_of_a_controller = any(part.startswith("converge-") for part in place.parts)
-            if place.is_relative_to(folder) or (is_tool and not is_of_a_controller):
-                return True
+    for place, name in _working():
+        is_of_a_controller = any(part.startswith("converge-") for part in place.parts)
+        if place.is_relative_to(folder) or (name in _TOOLS and not is_of_a_controller):
+            return True
     return False
+
+
+def _working() -> Iterator[tuple[Path, str]]:
+    """Give where processes work, and what they are called."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                yield (entry / "cwd").readlink(), (entry / "comm").read_text().strip()
 
 
 def _boot() -> str:

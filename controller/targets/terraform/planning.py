@@ -24,6 +24,7 @@ from controller.model import (
     TerraformTarget,
 )
 from controller.runtime import Clock
+from controller.targets.terraform.keeping import OpenSession, unkept
 from controller.targets.terraform.reading import Circumstances, objects_of, plan_of, unrepeated
 from controller.targets.terraform.source import Stamp, Workpiece, mark_of, stamp_of, workpiece_of
 from controller.targets.terraform.state import Pulled
@@ -70,6 +71,7 @@ class Means:
     variables: Callable[[], Mapping[str, Secret]]
     plan_key: Secret
     clock: Clock
+    session: Callable[[PlacementRef], OpenSession] = lambda _placement: unkept
 
 
 class Planner:
@@ -81,7 +83,9 @@ class Planner:
         self._piece: Workpiece | None = None  # of the last desired state, or the bare one
         self._last: tuple[Digest, str, int, tuple[ObjectPlan, ...]] | None = None  # what was planned, of which state
         self.key = ObjectKey("terraform", "Workspace", "", placement.application)
-        self.workspace = Workspace(means.spec, placement, means.surroundings, means.program, means.variables)
+        self.workspace = Workspace(
+            means.spec, placement, means.surroundings, means.program, means.variables, means.session(placement)
+        )
 
     def aim(self, desired: Desired) -> None:
         """Take the workspace's files from a desired state, where it has some: the module may say where its state is."""

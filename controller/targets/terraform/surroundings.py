@@ -23,6 +23,7 @@ RUN_BYTES: Final = 800 << 20  # of one run: terraform 0.2 GB and a large provide
 PULL_SLOTS: Final = 4
 _VARIABLE: Final = re.compile(r"TF_VAR_\w+|[A-Z_][A-Z0-9_]*")
 _OURS: Final = frozenset({"PATH", "HOME", "TMPDIR", "LD_PRELOAD", "LD_LIBRARY_PATH"})
+_MEMORY_KINDS: Final = frozenset({"tmpfs", "ramfs"})
 _TF_OURS: Final = re.compile(r"TF_(?!VAR_)")
 
 
@@ -89,6 +90,18 @@ def work_folder(cache: Path) -> Path:
     name = hashlib.sha256(str(cache.resolve()).encode()).hexdigest()[:16]
     parent = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else cache
     return parent / f"converge-terraform-{os.getuid()}-{name}"
+
+
+def is_in_memory(folder: Path) -> bool:
+    """Tell whether a folder is on a tmpfs: what is written there never comes to a disk (but for swap)."""
+    best, kind = Path("/"), ""
+    with suppress(OSError):
+        for line in Path("/proc/self/mounts").read_text().splitlines():
+            _, place, found, *_ = line.split()
+            mount = Path(place.replace("\\040", " "))
+            if folder.resolve().is_relative_to(mount) and len(mount.parts) >= len(best.parts):
+                best, kind = mount, found
+    return kind in _MEMORY_KINDS
 
 
 @contextmanager

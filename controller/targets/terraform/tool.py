@@ -16,8 +16,9 @@ from typing import Any, Final
 import msgspec
 from python_terraform import IsFlagged, Terraform
 
-from controller.model import Stalled
+from controller.model import ConvergeError, Stalled
 from controller.runtime import Completed, Confinement, run
+from controller.targets.terraform.keeping import OpenSession, unkept
 
 FLAG: Final = IsFlagged  # an option without a value
 GRACE_SECONDS: Final = 120.0  # from SIGINT to SIGKILL: long enough to end a request, store the state and unlock it
@@ -49,12 +50,15 @@ class Tool(Terraform):  # type: ignore[misc]  # the package has no types
         *,
         deadline_seconds: float,
         confinement: Confinement,
+        session: OpenSession = unkept,
     ) -> None:
         super().__init__(working_dir=str(folder), terraform_bin_path=path)
         self._folder = folder
         self._env = env
         self._deadline_seconds = deadline_seconds
         self._confinement = confinement
+        self._session = session
+        self.trouble: ConvergeError | None = None  # why the last command was refused its state
 
     def __getattr__(self, item: str) -> Any:
         """Refuse what is no command: the base would run any misspelt method as one."""
@@ -70,18 +74,26 @@ class Tool(Terraform):  # type: ignore[misc]  # the package has no types
     async def cmd(
         self, cmd: str, *args: str, heard: Callable[[bytes], None] | None = None, **options: Any
     ) -> Completed:
-        """Run a command to its end. Raises Overdue at the deadline, Stalled where the program can't be started."""
+        """Run a command to its end. Raises Overdue at the deadline, Stalled where the program can't be started.
+
+        Raises also what kept it from a state that the controller keeps; where it is heard, `trouble` tells that.
+        """
         argv: list[str] = self.generate_cmd_string(cmd, *args, **options)
-        return await run(
-            argv,
-            cwd=self._folder,
-            env=self._env,
-            deadline_seconds=self._deadline_seconds,
-            grace_seconds=GRACE_SECONDS,
-            output_limit_bytes=OUTPUT_LIMIT_BYTES,
-            confinement=self._confinement,
-            heard=heard,
-        )
+        async with self._session() as session:
+            completed = await run(
+                argv,
+                cwd=self._folder,
+                env={**self._env, **session.variables},
+                deadline_seconds=self._deadline_seconds,
+                grace_seconds=GRACE_SECONDS,
+                output_limit_bytes=OUTPUT_LIMIT_BYTES,
+                confinement=self._confinement,
+                heard=heard,
+            )
+        self.trouble = session.trouble if completed.returncode != 0 else None
+        if self.trouble is not None and heard is None:
+            raise self.trouble
+        return completed
 
     async def initialise(self, *, is_locked: bool) -> Completed:
         """Install providers and modules and connect the back-end; with a lock file in git, exactly what that says."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from controller.model import (
+    Backend,
     CommitId,
     ConvergeError,
     Digest,
@@ -21,11 +22,14 @@ from controller.model import (
     Secret,
     Stalled,
     TerraformTarget,
+    Transient,
 )
 from controller.runtime import Completed
+from controller.targets.states import Overtaken
 from controller.targets.terraform.diagnostics import Locked, Told, error_of, hear, progress_of
 from controller.targets.terraform.folders import LOCK_FILE, Folders, backend_file, init_key, providers_of
 from controller.targets.terraform.journal import Journal
+from controller.targets.terraform.keeping import OpenSession, unkept
 from controller.targets.terraform.linting import lint
 from controller.targets.terraform.reading import Document, read_document
 from controller.targets.terraform.source import Source, Stamp, Workpiece, stamp_file
@@ -38,6 +42,7 @@ QUICK_SECONDS = 300.0  # init, pull and the like
 INSTALL_SECONDS = 1_800.0  # an init that fetches providers
 SHORTEST_SECRET = 4  # shorter values, such as a region's number, would be found everywhere
 DOTS = "•••".encode()
+KEPT = Backend("http")  # of the controller; runs find it by their environment, so that no address is in a file
 log = structlog.get_logger()
 
 
@@ -70,6 +75,7 @@ class Workspace:
         surroundings: Surroundings,
         program: Program,
         variables: Callable[[], Mapping[str, Secret]],
+        session: OpenSession = unkept,
     ) -> None:
         self._spec = spec
         self._placement = placement
@@ -78,7 +84,9 @@ class Workspace:
         self._variables = variables
         self._folders = Folders.of(surroundings.work, placement)
         self._journal = Journal(surroundings.cache / "runs", placement, self._folders.root)
-        self._backend = backend_file(spec.backend, placement) if spec.backend else None
+        self._session = session
+        backend = KEPT if spec.state_in_git else spec.backend
+        self._backend = backend_file(backend, placement) if backend else None
         self._number = 0
         self._folders.drop_plans()
 
@@ -90,6 +98,8 @@ class Workspace:
     async def prepare(self, piece: Workpiece, stamp: Stamp | None = None) -> Ready:
         """Lay out a workspace and initialise it, where that is not done yet. Raises ConvergeErrors."""
         self._refuse_lost_states(piece.source)
+        if self._spec.state_in_git and self._journal.is_at_work():
+            raise Transient("an apply of another controller, or of one that died, is under way: it is waited for")
         folder = self._folders.lay_out(piece, self._backend)
         key = init_key(piece.source, self._backend, str(self._program))
         data = self._folders.data(key)
@@ -192,7 +202,11 @@ class Workspace:
         tool = self._tool(ready.folder, ready.data, self._spec.timeout_seconds)
         completed = await tool.apply_plan(saved.file, lock_seconds=LOCK_SECONDS, heard=log_progress)
         told = hear(self._without_secrets(completed))
-        error = self._error_of(completed, "the apply failed", ready.piece.source) if completed.returncode else None
+        error: ConvergeError | None = tool.trouble
+        if error is None and completed.returncode:
+            error = self._error_of(completed, "the apply failed", ready.piece.source)
+        if isinstance(error, Overtaken):
+            self._folders.drop_errored()  # it is kept sealed, and stored nowhere without a person
         if isinstance(error, Locked):
             await self.unlock_if_dead(ready, error)
         if completed.returncode >= 0 and (is_first or not isinstance(error, Locked)):
@@ -223,7 +237,14 @@ class Workspace:
     def _tool(self, folder: Path, data: Path, deadline_seconds: float) -> Tool:
         env = self._surroundings.environment(self._variables(), data=data)
         confinement = self._surroundings.confinement(self._folders.root)
-        return Tool(self._program.path, folder, env, deadline_seconds=deadline_seconds, confinement=confinement)
+        return Tool(
+            self._program.path,
+            folder,
+            env,
+            deadline_seconds=deadline_seconds,
+            confinement=confinement,
+            session=self._session,
+        )
 
 
 def log_progress(line: bytes) -> None:

@@ -35,6 +35,7 @@ from controller.model import (
 from controller.render import RenderRequest, overlay_paths
 from controller.render.terraform import render_workspace
 from controller.runtime import CredentialStore, SystemClock
+from controller.targets import StateKeeper
 from controller.targets.terraform import Cloud, Clouds
 from tests.fixtures.terraform import FakeCloud
 
@@ -89,11 +90,12 @@ class Place:
     """One placement on an open target."""
 
     cloud: Cloud
+    ref: PlacementRef = REF
     changed: list[PlacementRef] = field(default_factory=list)
     woken: Callable[[PlacementRef], object] | None = None  # called for each that changed, beside noting it
 
     async def observe(self, desired: Desired | None = None) -> Observation:
-        return await self.cloud.observe(REF, desired)
+        return await self.cloud.observe(self.ref, desired)
 
     async def plan(self, desired: Desired, state: State = State.PRESENT) -> Plan:
         return await self.cloud.plan(desired, application(state))
@@ -108,12 +110,25 @@ class Place:
 
 
 @asynccontextmanager
-async def open_place(fake: FakeCloud, directory: Path, **fields: Any) -> AsyncIterator[Place]:
+async def open_place(
+    fake: FakeCloud,
+    directory: Path,
+    *,
+    keepers: Callable[[str], StateKeeper] | None = None,
+    ref: PlacementRef = REF,
+    **fields: Any,
+) -> AsyncIterator[Place]:
     store = CredentialStore(directory / "credentials")
     keys = directory / "credentials" / "plan-keys"
     keys.mkdir(parents=True, exist_ok=True)
     (keys / "prod").write_text("a key of this test alone")
-    clouds = Clouds(directory / "cache", credentials=store, clock=SystemClock(), configuration=fake.configuration)
+    clouds = Clouds(
+        directory / "cache",
+        credentials=store,
+        clock=SystemClock(),
+        configuration=fake.configuration,
+        keepers=keepers,
+    )
     place: Place | None = None
 
     def changed(ref: PlacementRef) -> None:
@@ -123,7 +138,7 @@ async def open_place(fake: FakeCloud, directory: Path, **fields: Any) -> AsyncIt
                 place.woken(ref)
 
     async with clouds.open(spec(fake, **fields), REF.environment, INSTALLATION, changed=changed) as cloud:
-        place = Place(cloud)
+        place = Place(cloud, ref)
         yield place
 
 
