@@ -30,6 +30,7 @@ COMMANDS = {
     "accept": "Make what somebody changed on a target what git says.",
     "clone-env": "Make a new environment out of another one.",
     "import": "Write what runs in a namespace as files.",
+    "state": "Read and write Terraform states that are kept in git.",
     "set": "Say another image or number of replicas.",
     "validate": "Check a platform repository and all that it names.",
     "init": "Make a new platform repository.",

@@ -91,7 +91,7 @@ def platform_options(function: Callable[..., None]) -> Callable[..., None]:
         metavar="DIR",
         default=None,
         type=click.Path(file_okay=False, path_type=Path),
-        help="Mirrors; deleting it loses nothing. [default: ~/.cache/converge]",
+        help="Mirrors, providers; holds nothing but states that wait for a push. [default: ~/.cache/converge]",
     )
     @wraps(function)
     def gathered(

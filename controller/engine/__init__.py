@@ -74,7 +74,7 @@ from controller.engine.query import Query, commit_at, indexed, parse_query, time
 from controller.engine.settings import CONVERGE, Settings
 from controller.engine.snapshot import Planned, Snapshot, plan_all, snapshot_of, take_snapshot
 from controller.engine.sources import Checkout, Signers
-from controller.engine.state_keeping import StateKeeping
+from controller.engine.state_keeping import StateKeeping, StateShelf
 from controller.engine.templating import Helm
 
 __all__ = [
@@ -127,6 +127,7 @@ __all__ = [
     "SourceFailed",
     "Sources",
     "StateKeeping",
+    "StateShelf",
     "Suspend",
     "Tell",
     "Verdict",

@@ -12,7 +12,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import structlog
 
@@ -70,6 +71,49 @@ class StateChange:
 
 def readme(_files: Files) -> Mapping[str, bytes | None]:
     return {"README.md": README.encode()}
+
+
+class StateShelf:
+    """A branch of states, read and written at once: for a person, without a spool. Use as `async with`."""
+
+    def __init__(self, mirror: Mirror, branch: str, style: Style, *, clock: Clock) -> None:
+        self._mirror = mirror
+        self._ref = f"refs/heads/{branch}"
+        self.where = f"{mirror.url} {branch}"
+        self.committer = Committer(
+            mirror,
+            branch,
+            identity=style.identity,
+            clock=clock,
+            finish=readme,
+            subject=style.subject,
+            sign=style.sign,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.committer.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.committer.__aexit__(kind, error, trace)
+
+    async def get(self, placement: PlacementRef) -> bytes | None:
+        """Give what is on the branch now. Raises Transient, Stalled."""
+        commit = (await self._mirror.refs([self._ref])).get(self._ref)
+        if commit is None:
+            return None
+        files = BranchFiles(await self._mirror.tree(commit))
+        return await self._mirror.compute(lambda: files.read(path_of(placement)))
+
+    async def put(self, placement: PlacementRef, sealed: bytes, *, base: bytes | None, about: str) -> None:
+        """Push a state in place of `base`. Raises Overtaken, Stalled."""
+        await self.push(Entry(str(placement), path_of(placement), about, (digest(base),), sealed))
+
+    async def push(self, entry: Entry) -> None:
+        """Waits as long as the remote is away. Raises Overtaken, Stalled, Transient."""
+        await self.committer.submit(StateChange(entry, self.where))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,27 +192,17 @@ class _Branch:
     """One branch, its committer, and what waits for it."""
 
     def __init__(self, home: _Home, name: str, folder: Path, clock: Clock) -> None:
-        self._mirror = home.mirror
-        self._ref = f"refs/heads/{name}"
         self._clock = clock
         self._spawn = home.spawn
         self._spool = Spool(folder, home.mirror.url, name)
         self._refused: dict[str, Overtaken] = {}
         self._pushing: dict[str, asyncio.Task[None]] = {}
         self._is_closed = False
-        self._committer = Committer(
-            home.mirror,
-            name,
-            identity=home.style.identity,
-            clock=clock,
-            finish=readme,
-            subject=home.style.subject,
-            sign=home.style.sign,
-        )
+        self._shelf = StateShelf(home.mirror, name, home.style, clock=clock)
+        self.where = self._shelf.where
         self._committing: asyncio.Task[None] | None = None
-        self.where = f"{home.mirror.url} {name}"
         if home.spawn is not None:
-            self._committing = home.spawn(self._committer.run(), f"states {name}")
+            self._committing = home.spawn(self._shelf.committer.run(), f"states {name}")
             if self._spool.take():
                 for entry in self._spool.entries():
                     self._push(entry.placement)
@@ -197,11 +231,7 @@ class _Branch:
 
     async def get(self, placement: PlacementRef) -> bytes | None:
         self.check(placement)
-        commit = (await self._mirror.refs([self._ref])).get(self._ref)
-        if commit is None:
-            return None
-        files = BranchFiles(await self._mirror.tree(commit))
-        return await self._mirror.compute(lambda: files.read(path_of(placement)))
+        return await self._shelf.get(placement)
 
     async def recorded(self, _placement: PlacementRef) -> StateMark | None:
         return None
@@ -243,7 +273,7 @@ class _Branch:
                 entry = self._spool.read(name)
                 if entry is None:
                     return
-                await self._committer.submit(StateChange(entry, self.where))
+                await self._shelf.push(entry)
                 await asyncio.to_thread(self._spool.drop, entry)
             except Overtaken as error:
                 self._refused[name] = Overtaken(

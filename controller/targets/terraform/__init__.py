@@ -1,6 +1,8 @@
 """Terraform and OpenTofu workspaces as targets: plan, drift apart from pending, apply of exactly what was planned."""
 
 from controller.targets.terraform.cloud import Cloud
-from controller.targets.terraform.opening import Clouds
+from controller.targets.terraform.opening import Clouds, sealer_of
+from controller.targets.terraform.sealing import Sealer
+from controller.targets.terraform.succeeding import succeed
 
-__all__ = ["Cloud", "Clouds"]
+__all__ = ["Cloud", "Clouds", "Sealer", "sealer_of", "succeed"]

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import os
 import secrets
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -24,6 +27,8 @@ from controller.targets.terraform.diagnostics import Lock
 
 _SKEW: Final = timedelta(seconds=2)  # a lock's time is cut, or of a clock that is read a moment later
 _TOOLS: Final = frozenset({"terraform", "tofu"})
+_PROVIDER: Final = "terraform-provider-"[:15]  # as much of a name as the kernel tells
+_STARTING: Final = frozenset({Path(sys.executable).name, Path(sys.executable).resolve().name})  # see `Confinement`
 _PROCESS: Final = secrets.token_hex(8)  # tells this process from others, also from one that had its number
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -58,11 +63,21 @@ class Journal:
         self._file.unlink(missing_ok=True)
 
     def is_at_work(self) -> bool:
-        """Tell whether an apply of another process is under way, or one that outlived its controller."""
+        """Tell whether an apply of another process is under way, or one that outlived its controller.
+
+        Providers that outlived their terraform are ended: nobody hears them any more, and none ends by itself.
+        """
         note = self._read()
         if note is None or note.process == _PROCESS or (note.host, note.boot) != (socket.gethostname(), _boot()):
             return False
-        return any(place.is_relative_to(note.folder) for place, _ in _working())
+        found = [(process, name) for process, place, name in _working() if place.is_relative_to(note.folder)]
+        if any(name in _STARTING or name in _TOOLS for _, name in found):
+            return True
+        for process, name in found:
+            if name == _PROVIDER:
+                with suppress(OSError):
+                    os.kill(process, signal.SIGKILL)
+        return False
 
     def is_of_dead_run(self, lock: Lock) -> bool:
         note = self._read()
@@ -82,19 +97,19 @@ class Journal:
 
 def _may_be_alive(folder: Path) -> bool:
     """Tell whether a process works in a folder: an apply that outlived its controller. So may a person's terraform."""
-    for place, name in _working():
+    for _, place, name in _working():
         is_of_a_controller = any(part.startswith("converge-") for part in place.parts)
         if place.is_relative_to(folder) or (name in _TOOLS and not is_of_a_controller):
             return True
     return False
 
 
-def _working() -> Iterator[tuple[Path, str]]:
-    """Give where processes work, and what they are called."""
+def _working() -> Iterator[tuple[int, Path, str]]:
+    """Give processes, where they work, and what they are called."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
-                yield (entry / "cwd").readlink(), (entry / "comm").read_text().strip()
+                yield int(entry.name), (entry / "cwd").readlink(), (entry / "comm").read_text().strip()
 
 
 def _boot() -> str:
