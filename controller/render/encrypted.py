@@ -25,6 +25,7 @@ _MARK: Final = re.compile(r"convergesops[0-9a-f]{24}")
 _DOTENV_MAC: Final = re.compile(rb"^sops_mac=", re.MULTILINE)
 _INI_SECTION: Final = re.compile(rb"^\[sops\]\s*$", re.MULTILINE)
 _STRUCTURED: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+HEAD: Final = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
 LONG_ENOUGH: Final = 8  # characters from which on a value that is found elsewhere is no coincidence
 
 
@@ -59,8 +60,12 @@ def mark_of(token: str) -> str:
     return f"convergesops{sha256(token.encode()).hexdigest()[:24]}"
 
 
-def marked(path: str, data: bytes, kind: str) -> bytes:
-    """Give an encrypted file with marks in the places of its values, and without what sops added."""
+def marked(path: str, data: bytes, kind: str, clear: bytes = b"") -> bytes:
+    """Give an encrypted file with marks in the places of its values, and without what sops added.
+
+    What says what a manifest is (`HEAD`) is taken from the clear text, where that is known: whoever encrypts a whole
+    file encrypts that too.
+    """
     if kind in {"dotenv", "ini"}:
         text = data.decode(errors="replace")
         if kind == "ini":
@@ -68,6 +73,9 @@ def marked(path: str, data: bytes, kind: str) -> bytes:
         lines = [one for one in text.splitlines() if not one.startswith(("sops_", "#ENC["))]
         return "\n".join(_TOKEN.sub(lambda found: mark_of(found[0]), one) for one in lines).encode() + b"\n"
     documents = [_without_metadata(one.value) for one in read(data, path=path, dialect=Dialect.KUBERNETES)]
+    if clear and kind != "binary":
+        clears = [one.value for one in read(clear, path=path, dialect=Dialect.KUBERNETES)]
+        documents = [_with_head(one, other) for one, other in zip(documents, clears, strict=False)]
     if kind == "binary" and isinstance(documents[0], dict):
         return str(documents[0]["data"]).encode()
     return b"---\n".join(write(one) for one in documents)
@@ -77,6 +85,12 @@ def _without_metadata(value: Any) -> Any:
     if isinstance(value, dict):
         value = {name: one for name, one in value.items() if name != "sops" or not _is_metadata(value)}
     return _marked_value(value)
+
+
+def _with_head(value: Any, clear: Any) -> Any:
+    if not isinstance(value, dict) or not isinstance(clear, dict) or not {"apiVersion", "kind"} <= clear.keys():
+        return value
+    return {name: clear.get(name) if name in HEAD else one for name, one in value.items()}
 
 
 def _marked_value(value: Any) -> Any:
@@ -149,7 +163,7 @@ class Decipherer:
             return clear.reveal()
         if clear is None:
             self.missing.append(need)
-        return marked(path, data, kind)
+        return marked(path, data, kind, clear.reveal() if isinstance(clear, Secret) else b"")
 
     def settle(self) -> None:
         """Raise Needed with every file that was read without its clear text, and what is wrong with any of them."""

@@ -111,6 +111,13 @@ class TestInTheClear:
         assert encrypted.desired.manifests[0].body == clear.desired.manifests[0].body
         assert encrypted.desired.digest == clear.desired.digest
 
+    def test_a_file_that_is_encrypted_whole_is_a_manifest_all_the_same(self, house: House) -> None:
+        whole = house.sops.encrypt(SECRET, house.key)
+        assert b"kind: ENC[" in whole
+        request = replace(house.request({"deploy/db.yaml": whole}), decryption=Decrypting(only_encrypted=True))
+        clear = house.rendered({"deploy/db.yaml": SECRET})
+        assert house.worked(render, request).desired.digest == clear.desired.digest
+
     def test_where_an_object_stands_is_told_by_the_encrypted_file(self, house: House) -> None:
         both = SECRET + b"---\n" + SECRET.replace(b"name: db", b"name: other")
         written = house.sops.manifest(both, house.key)
@@ -225,6 +232,10 @@ class TestSecrecy:
         said = self.leak(house, {"deploy/c.yaml": house.sops.manifest(body, house.key)})
         assert said.startswith("deploy/c.yaml:")
         assert "data.password: a value that was decrypted stands here" in said
+
+    def test_an_object_that_is_encrypted_whole_and_is_no_secret_is_refused(self, house: House) -> None:
+        web = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {x: why}\n"
+        assert "data.x: a value that was" in self.leak(house, {"deploy/c.yaml": house.sops.encrypt(web, house.key)})
 
     def test_a_config_map_made_of_an_encrypted_file_is_refused(self, house: House) -> None:
         text = "configMapGenerator:\n- name: made\n  envs: [values.env]\n"
