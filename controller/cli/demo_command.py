@@ -69,7 +69,7 @@ async def _demo(directory: Path, cluster: str, context: str, kubeconfig: Path | 
             connect=connect,
             opener=lambda store: target_opener(store, clock=SystemClock(), cache=directory / "cache"),
             listen=write_journal if log else lambda _event: None,
-            workshop=workshop_with(CredentialStore(directory / "credentials")),
+            workshop=workshop_with(CredentialStore(directory / "credentials"), directory / "cache"),
         ) as stage,
     ):
         click.echo(f"   on {place.name}; git host {stage.host.url('platform')}")

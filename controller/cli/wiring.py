@@ -15,6 +15,7 @@ from controller.cli.options import PlatformOptions
 from controller.config import read_platform
 from controller.engine import (
     CONVERGE,
+    Archives,
     Checkout,
     Controller,
     Footprints,
@@ -49,7 +50,7 @@ from controller.model import (
     Tree,
 )
 from controller.model import Target as TargetSpec
-from controller.render import ChartTemplate, Decryption
+from controller.render import ChartArchive, ChartTemplate, Decryption
 from controller.runtime import Clock, CredentialStore, SystemClock, Watcher, secrets_at_home
 from controller.targets import Target
 
@@ -90,13 +91,14 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
 
 def workshop_of(options: PlatformOptions) -> Workshop:
     """Give what does the work of other programs for renders, with the credentials that a command was given."""
-    return workshop_with(CredentialStore(options.credential_directory))
+    return workshop_with(CredentialStore(options.credential_directory), options.cache)
 
 
-def workshop_with(credentials: CredentialStore) -> Workshop:
+def workshop_with(credentials: CredentialStore, cache: Path) -> Workshop:
     """Give what does the work of other programs for renders: CONVERGE_HELM and CONVERGE_SOPS, or found on PATH."""
     return Workshop(
         {
+            ChartArchive: Archives(Mirrors(cache / "mirrors", credentials)),
             ChartTemplate: Helm(os.environ.get("CONVERGE_HELM") or "helm"),
             Decryption: Sops(credentials, os.environ.get("CONVERGE_SOPS") or "sops"),
         }

@@ -23,6 +23,7 @@ from controller.engine.events import (
     Tell,
 )
 from controller.engine.exporting import export_problems
+from controller.engine.fetching import Archives
 from controller.engine.footprints import Footprints
 from controller.engine.history import (
     Approved,
@@ -83,6 +84,7 @@ __all__ = [
     "Accepted",
     "Approve",
     "Approved",
+    "Archives",
     "Checkout",
     "CloneEnvironment",
     "Controller",

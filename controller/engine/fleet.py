@@ -85,6 +85,7 @@ def surroundings_of(platform: Platform) -> Surroundings:
             for one in environments
         },
         applications={one.name: tuple(sorted(one.applications)) for one in environments},
+        charts={one.url: one.credentials for one in platform.repositories.values() if one.is_chart},
     )
 
 

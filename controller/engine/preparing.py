@@ -17,6 +17,7 @@ from controller.engine.masking import masked
 from controller.model import Digest, Secret, Stalled, Unequipped
 from controller.render import (
     NO_FACTS,
+    ChartArchive,
     ChartTemplate,
     ClusterFacts,
     Decryption,
@@ -28,7 +29,7 @@ from controller.render import (
 
 T = TypeVar("T")
 Facts: TypeAlias = "Callable[[], Awaitable[bytes]]"  # what a target is, as `facts_of` writes it
-Work: TypeAlias = ChartTemplate | Decryption
+Work: TypeAlias = ChartTemplate | ChartArchive | Decryption
 Craft: TypeAlias = "Callable[[Any], Awaitable[Result]]"  # does one kind of need; raises ConvergeErrors
 
 MOST_ROUNDS: Final = 16  # a need's result may lead to another need; more than this is a bug

@@ -5,6 +5,7 @@ from controller.render.encrypted import clear_values
 from controller.render.kustomize import Order, build
 from controller.render.needs import (
     NO_FACTS,
+    ChartArchive,
     ChartTemplate,
     ClusterFacts,
     Decryption,
@@ -32,6 +33,7 @@ __all__ = [
     "NOWHERE",
     "NO_FACTS",
     "RENDERER_VERSION",
+    "ChartArchive",
     "ChartTemplate",
     "ClusterFacts",
     "Decryption",

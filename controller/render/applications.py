@@ -74,7 +74,7 @@ def expand(
                 made = drafts_of_reference(one, draft, request, application, platform, locate)
                 expanded += [_noted(each, one.wave, one.consent) for each in made]
         warnings += told
-        behind, asked = behind.joined(placed.behind), asked or placed.asked
+        behind, asked = behind.joined(placed.behind), asked or placed.asked or bool(placed.references)
     return Expanded(expanded, tuple(warnings), behind, asked)
 
 

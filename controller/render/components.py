@@ -1,16 +1,22 @@
-"""Components of an OAM Application that other renderers make: charts and kustomizations of its own repository.
+"""Components of an OAM Application that other renderers make: charts and kustomizations.
 
-What lies elsewhere is an application of its own, whose repository converge.yaml names: a render has no network.
+They lie in the Application's own repository, or are versions of charts that converge.yaml names: a render has no
+network, and nobody but the platform says what is fetched.
 """
 
 from __future__ import annotations
 
+import base64
 import posixpath
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from controller.model import ChartOptions, EntryKind, FieldPath, Position
+from controller.config import read_version
+from controller.documents import decode
+from controller.model import ChartOptions, EntryKind, FieldPath, MemoryTree, Position, RepositoryName
 from controller.render.applications import Locate
+from controller.render.needs import ChartArchive, results_of
 from controller.render.oam import HelmReference, KustomizeReference, TerraformReference
 from controller.render.oam.placing import PlacedReference
 from controller.render.oam.reporting import Report
@@ -72,6 +78,14 @@ def _of_chart(
     from controller.render.helm import chart_drafts  # noqa: PLC0415  few have any
 
     where = (*chart.at, "properties")
+    options = ChartOptions(release=chart.release, values_files=chart.values_files, values=dict(chart.values))
+    namespace = placed.namespace or chart.namespace or request.namespace
+    parameters = Substitution(request.parameters)
+    if chart.source in {"helm", "oci"}:
+        fetched = _fetched(chart, request, report)
+        asked = replace(request, path="", chart=options, namespace=namespace, overlays=())
+        made = chart_drafts(asked, fetched, platform, parameters)
+        return [Draft(one.value, draft.origin) for one in made]  # its files are in no repository of people's
     if chart.source != "git" or not _is_here(chart.url, request):
         what = f"the chart {chart.chart} of {chart.url} lies outside of this repository"
         advice = "Name its repository in converge.yaml, and give it an application entry of its own."
@@ -79,10 +93,36 @@ def _of_chart(
     path = _folder(chart.chart, draft, request, application)
     if path is None or application.kind(joined(path, CHART_FILE)) is not EntryKind.FILE:
         report.fail((*where, "chart"), f'"{chart.chart}" holds no chart', f"Name a folder with a {CHART_FILE}.")
-    options = ChartOptions(release=chart.release, values_files=chart.values_files, values=dict(chart.values))
-    namespace = placed.namespace or chart.namespace or request.namespace
     asked = replace(request, path=path, chart=options, namespace=namespace, overlays=())
-    return chart_drafts(asked, application, platform, Substitution(request.parameters))
+    return chart_drafts(asked, application, platform, parameters)
+
+
+def _fetched(chart: HelmReference, request: RenderRequest, report: Report) -> TrackedTree:
+    """Give the files of a chart of a chart repository or registry. Raises Invalid, Needed."""
+    where = (*chart.at, "properties")
+    base = chart.url.rstrip("/")
+    url = f"{base}/{chart.chart}" if chart.source == "oci" else f"{base}#{chart.chart}"
+    if chart.source == "oci" and base.rpartition("/")[2] == chart.chart:
+        url = base
+    named = {_same(one): (one, credential) for one, credential in request.surroundings.charts.items()}
+    if _same(url) not in named:
+        advice = "Add it under `spec.repositories`, with its `url` (and `chart`): nothing is fetched from elsewhere."
+        report.fail((*where, "url"), f"converge.yaml names no chart {url}", advice)
+    version = read_version(chart.version)
+    if version is None or chart.version.count(".") < 2:
+        advice = "Write one version; or give the chart an application entry of its own, whose `version` may be a range."
+        report.fail((*where, "version"), f'"{chart.version}" would move without a commit', advice)
+    known, credential = named[_same(url)]
+    need = ChartArchive(url=known, version=chart.version, credential=credential, where=report.locate(where))
+    (packed,) = results_of([need], request.prepared)
+    told: Any = decode(packed) if isinstance(packed, bytes) else {}
+    files = {path: base64.b64decode(data) for path, data in told.items()}
+    return TrackedTree(MemoryTree(files, RepositoryName(chart.chart)))
+
+
+def _same(url: str) -> str:
+    base, mark, name = url.partition("#")
+    return f"{base.rstrip('/')}{mark}{name}"
 
 
 def _of_kustomization(

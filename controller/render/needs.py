@@ -67,6 +67,20 @@ def chart_place(path: str, homes: Iterable[tuple[str, str]], inside: str) -> str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChartArchive:
+    """One version of a chart that converge.yaml names: its result is canonical JSON, files in base64 by their paths."""
+
+    url: str  # as a repository's
+    version: str  # one, and no range: a range would move without a commit
+    credential: str
+    where: Position
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(canonical(["archive", self.url, self.version, self.credential]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decryption:
     """An encrypted file: its result is what it says in the clear, as a Secret.
 
@@ -109,7 +123,7 @@ def capabilities_of(facts: Result) -> Capabilities:
 
 # What charts are told where no cluster is asked: a version of ours, since each build of helm has another one.
 NO_FACTS: Final = facts_of(Capabilities("v1.36.0"))
-Need: TypeAlias = ChartTemplate | Decryption | ClusterFacts
+Need: TypeAlias = ChartTemplate | ChartArchive | Decryption | ClusterFacts
 
 
 class Needed(Exception):

@@ -56,6 +56,7 @@ class Surroundings:
 
     places: Mapping[EnvironmentName, Mapping[TargetName, Place]] = field(default_factory=dict)
     applications: Mapping[EnvironmentName, tuple[ApplicationName, ...]] = field(default_factory=dict)
+    charts: Mapping[str, str] = field(default_factory=dict)  # that converge.yaml names: URLs, with their credentials
 
     def digest_for(self, group: GroupRef) -> Digest:
         """Give what tells two of them apart, for one group."""
@@ -64,7 +65,8 @@ class Surroundings:
             for environment, found in sorted(self.places.items())
             for name, one in sorted(found.items())
         ]
-        return digest_of(canonical([places, [*sorted(self.applications.get(group.environment, ()))]]))
+        charts: list[JsonValue] = [[url, credential] for url, credential in sorted(self.charts.items())]
+        return digest_of(canonical([places, [*sorted(self.applications.get(group.environment, ()))], charts]))
 
 
 NOWHERE: Final = Surroundings()

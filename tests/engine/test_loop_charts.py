@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.engine import Helm, PlacementReconciled, Workshop
+from controller.engine import Archives, Helm, PlacementReconciled, Workshop
 from controller.git import Mirrors, choose, ref_patterns
 from controller.model import Health, SyncStatus
-from controller.render import ChartTemplate
+from controller.render import ChartArchive, ChartTemplate
 from controller.runtime import CredentialStore, bare_environment, run
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
@@ -239,3 +239,45 @@ async def test_a_release_is_taken_over_from_helm_without_a_restart(
         )
         await loop.synced("web", commit=change, since=mark)
         assert (await live.get("apps/v1", "Deployment", "web"))["spec"]["replicas"] == 1
+
+
+APPLICATION = """\
+apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {{name: web}}
+spec:
+  components:
+  - name: cache
+    type: helm
+    properties: {{repoType: {kind}, url: "{url}", chart: cache, version: "{version}", values: {{size: small}}}}
+"""
+
+
+@pytest.mark.parametrize("kind", ["helm", "oci"])
+async def test_a_component_is_a_version_of_a_chart_that_the_platform_names(
+    loop: Loop, live: Api, hosts: ChartHosts, helm: Path, kind: str
+) -> None:
+    mirrors = Mirrors(loop.directory / "fetched", CredentialStore(loop.directory / "credentials"))
+    loop.workshop = Workshop({ChartTemplate: Helm(str(helm)), ChartArchive: Archives(mirrors)})
+    url = hosts.repository if kind == "helm" else hosts.oci("")
+    application = APPLICATION.format(kind=kind, url=url, version="1.0.0").encode()
+    await loop.host.create("web", {"deploy/app.yaml": application})
+    await loop.platform({"web": {}})
+    async with loop.start() as controller:
+        report = await loop.report("web", SyncStatus.FAILED)
+        assert "converge.yaml names no chart" in report.reason
+        assert "deploy/app.yaml:8" in report.reason
+        named = {"url": url, "chart": "cache"} if kind == "helm" else {"url": hosts.oci("cache")}
+        mark = loop.mark()
+        await loop.platform({"web": {}}, more={"cache": named})
+        waiting = await loop.report("web", SyncStatus.FAILED, since=mark)
+        assert "1.0.0" in waiting.reason or "404" in waiting.reason or "no chart" in waiting.reason
+        hosts.add("cache", "1.0.0")
+        controller.poke()
+        await loop.synced("web", since=mark)
+        assert (await live.get("v1", "ConfigMap", "cache"))["data"] == {"version": "1.0.0", "size": "small"}
+        mark = loop.mark()
+        ranged = APPLICATION.format(kind=kind, url=url, version="^1").encode()
+        await loop.host.commit("web", {"deploy/app.yaml": ranged})
+        assert "would move without a commit" in (await loop.report("web", SyncStatus.FAILED, since=mark)).reason
+    mirrors.close()

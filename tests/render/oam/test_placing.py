@@ -377,7 +377,8 @@ class TestOthers:
     @pytest.mark.parametrize(
         ("component", "says"),
         [
-            ({"type": "helm", "properties": {"url": "https://charts.example.com", "chart": "redis"}}, "lies outside"),
+            ({"type": "helm", "properties": {"url": "https://charts.example.com", "chart": "redis"}}, "names no chart"),
+            ({"type": "helm", "properties": {"repoType": "git", "url": "https://x", "chart": "a"}}, "lies outside"),
             ({"type": "kustomize", "properties": {"url": "https://git.example.com/else", "path": "base"}}, "outside"),
             ({"type": "kustomize", "properties": {"url": URL, "path": "bse"}}, "holds no kustomization"),
             ({"type": "helm", "properties": {"repoType": "git", "url": URL, "chart": "base"}}, "holds no chart"),
