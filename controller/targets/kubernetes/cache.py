@@ -17,7 +17,6 @@ import asyncio
 import itertools
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import aclosing
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -25,8 +24,9 @@ import msgspec
 
 from controller.model import HealthRules, InstallationId, ObjectKey, PlacementRef, Stalled, Transient, Waiting
 from controller.runtime import Clock
-from controller.targets.kubernetes.connection import Connection, Request
+from controller.targets.kubernetes.connection import Connection
 from controller.targets.kubernetes.discovery import Discovery, Resource
+from controller.targets.kubernetes.followers import RETRY_SECONDS, Follower, Place, looked_up, place_of
 from controller.targets.kubernetes.labels import installation_selector
 from controller.targets.kubernetes.members import Member, Parent
 from controller.targets.kubernetes.reach import EVERYWHERE, Reach
@@ -47,27 +47,6 @@ from controller.targets.kubernetes.watching import (
 __all__ = ["Cache", "Member", "Parent"]
 
 CONFIG_MAPS: Final = Resource("", "v1", "ConfigMap", "configmaps", namespaced=True)
-RETRY_SECONDS: Final = (1.0, 30.0)
-
-Place = tuple[str, str, str]  # group-kind, api version and namespace, "" for all of them
-
-
-class _Follower:
-    """Where one kind stands, in one namespace or in all of them."""
-
-    def __init__(self, resource: Resource, namespace: str, since: datetime) -> None:
-        self.resource = resource
-        self.namespace = namespace  # "" for all of them
-        self.seen: set[ObjectKey] = set()  # in the LIST that is in progress
-        self.is_listed = False
-        self.since = since  # of what `why` says
-        self.why = "it is being listed for the first time"  # "" while it is heard
-        self.is_new = True  # no answer of any kind has come yet
-        self.is_refused = False
-        self.settled = asyncio.Event()  # listed, or refused
-
-    def settle(self) -> None:
-        self.settled.set()
 
 
 class Cache:
@@ -94,7 +73,7 @@ class Cache:
         self._clock = clock
         self._changed = changed
         self._store = Store(installation, home=reach.home)
-        self._followers: dict[Place, _Follower] = {}
+        self._followers: dict[Place, Follower] = {}
         self._unserved: set[str] = set()  # group-kinds that parents name and that this cluster does not serve
         self._finding: dict[str, str] = {}  # group-kinds whose resource is being looked up: why it is not found yet
         self._verifying: set[str] = set()  # uids
@@ -210,11 +189,11 @@ class Cache:
                 return f"{self._connection.name}: {group_kind} can't be observed: {why}"
         return ""
 
-    def _parents(self) -> _Follower:
+    def _parents(self) -> Follower:
         """Give the follower that hears of parents."""
-        return self._followers[_place(CONFIG_MAPS, self._reach.home if self._reach.namespaces else "")]
+        return self._followers[place_of(CONFIG_MAPS, self._reach.home if self._reach.namespaces else "")]
 
-    def _say(self, follower: _Follower) -> str:
+    def _say(self, follower: Follower) -> str:
         since = follower.since.isoformat(timespec="seconds")
         where = f" in {follower.namespace}" if follower.namespace else ""
         what = f"{follower.resource.group_kind}{where}"
@@ -237,19 +216,19 @@ class Cache:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def _follow_in(self, resource: Resource, namespaces: Collection[str]) -> list[_Follower]:
+    def _follow_in(self, resource: Resource, namespaces: Collection[str]) -> list[Follower]:
         return [self._follow(resource, one) for one in self._reach.places(namespaces)]
 
-    def _follow(self, resource: Resource, namespace: str) -> _Follower:
-        place = _place(resource, namespace)
+    def _follow(self, resource: Resource, namespace: str) -> Follower:
+        place = place_of(resource, namespace)
         follower = self._followers.get(place)
         if follower is None:
-            follower = self._followers[place] = _Follower(resource, namespace, self._clock.now())
+            follower = self._followers[place] = Follower(resource, namespace, self._clock.now())
             self._unserved.discard(resource.group_kind)
             self._spawn(self._listen(follower))
         return follower
 
-    async def _listen(self, follower: _Follower) -> None:
+    async def _listen(self, follower: Follower) -> None:
         """Hear a kind until the cluster does not serve it any more."""
         while True:
             try:
@@ -263,13 +242,13 @@ class Cache:
             else:
                 if await self._is_unserved(follower):
                     break
-        del self._followers[_place(follower.resource, follower.namespace)]
+        del self._followers[place_of(follower.resource, follower.namespace)]
         self._unserved.add(follower.resource.group_kind)
         self._end_list(follower, set())
         follower.settle()
         self._wake_told(self._store.placements_with(follower.resource.group_kind))
 
-    def _hear(self, follower: _Follower, change: Change) -> None:
+    def _hear(self, follower: Follower, change: Change) -> None:
         match change:
             case Page(objects, is_first):
                 if is_first:
@@ -299,19 +278,19 @@ class Cache:
             case Unserved():
                 pass
 
-    def _heard(self, follower: _Follower) -> None:
+    def _heard(self, follower: Follower) -> None:
         follower.why, follower.is_refused, follower.is_listed, follower.is_new = "", False, True, False
         follower.seen = set()
         follower.settle()
         self._wake_told(self._touched(follower))
 
-    def _touched(self, follower: _Follower) -> Placements:
+    def _touched(self, follower: Follower) -> Placements:
         """Name the placements that a kind's silence makes Unknown: all of them if it hides the parents."""
         if follower is self._parents():
             return self._store.placements()
         return self._store.placements_with(follower.resource.group_kind)
 
-    async def _is_unserved(self, follower: _Follower) -> bool:
+    async def _is_unserved(self, follower: Follower) -> bool:
         """Ask discovery whether a kind that answered 404 is really gone; wait while it can't tell."""
         resource, pause = follower.resource, RETRY_SECONDS[0]
         while True:
@@ -328,11 +307,11 @@ class Cache:
                 await self._clock.sleep(pause)
                 return False
 
-    def _see(self, follower: _Follower, raw: msgspec.Raw) -> Sight:
+    def _see(self, follower: Follower, raw: msgspec.Raw) -> Sight:
         one = follower.resource
         return see(raw, group=one.group, kind=one.kind, api_version=one.api_version)
 
-    def _take(self, follower: _Follower, sight: Sight, *, is_quiet: bool) -> None:
+    def _take(self, follower: Follower, sight: Sight, *, is_quiet: bool) -> None:
         """Take an object as it is shown, unless the follower of the version it was applied in tells it."""
         resource = follower.resource
         if sight.applied_as and sight.applied_as != resource.api_version and not sight.parent_id:
@@ -392,7 +371,7 @@ class Cache:
 
     # What vanished
 
-    def _end_list(self, follower: _Follower, seen: set[ObjectKey]) -> None:
+    def _end_list(self, follower: Follower, seen: set[ObjectKey]) -> None:
         resource = follower.resource
         known = tuple(self._store.known(resource.group_kind, resource.api_version, follower.namespace))
         for key, uid in known:
@@ -407,29 +386,9 @@ class Cache:
         self._spawn(self._verify(resource, key, uid))
 
     async def _verify(self, resource: Resource, key: ObjectKey, uid: str) -> None:
-        sight = await self._look(resource, key)
+        sight = await looked_up(self._connection, self._clock, resource, key)
         self._verifying.discard(uid)
         if sight is None or sight.uid != uid:
             self._wake(self._store.forget(key, uid))
         else:
             self._wake(sorted(self._store.take(sight)))
-
-    async def _look(self, resource: Resource, key: ObjectKey) -> Sight | None:
-        """GET an object; None when it is not there. While nobody answers it counts as it was."""
-        pause = RETRY_SECONDS[0]
-        while True:
-            try:
-                answer = await self._connection.send(Request("GET", resource.path(key.namespace, key.name)))
-                if answer.status == 404:
-                    return None
-                if answer.status == 200:
-                    return see_answer(answer.body)
-                pause = max(pause, answer.retry_after_seconds)
-            except (Transient, Stalled):
-                pass  # the follower of its kind tells of that, and `members` with it
-            await self._clock.sleep(pause)
-            pause = min(pause * 2, RETRY_SECONDS[1])
-
-
-def _place(resource: Resource, namespace: str) -> Place:
-    return (resource.group_kind, resource.api_version, namespace)

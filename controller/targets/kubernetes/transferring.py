@@ -40,7 +40,7 @@ from controller.targets.kubernetes.requests import apply_request, managers_reque
 from controller.targets.kubernetes.running import Run, manifest_of
 from controller.targets.kubernetes.status import conflicts, is_modified
 
-ATTEMPTS: Final = 5  # at an object that moves between looking and writing, as an autoscaled one does
+ATTEMPTS: Final = 10  # at an object that moves between looking and writing, as one does while it rolls out
 RELEASED: Final = RELEASED_MANAGER.encode()
 
 
