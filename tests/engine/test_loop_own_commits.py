@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from controller.engine import RecordsPushed, RevisionFound
+from controller.engine import RevisionFound
 from controller.model import SyncStatus
 from tests.fixtures.loop import Loop, config_map
 
@@ -25,8 +25,9 @@ async def test_an_application_that_follows_the_records_is_refused_once_and_nothi
             mark = loop.mark()
             commit = await loop.host.commit("shop", {"deploy/a.yaml": config_map("a", x=str(number))})
             await loop.synced("shop", commit=commit)
-            pushed = await loop.until(RecordsPushed, since=mark)
-            await loop.until(RevisionFound, lambda event, at=pushed.commit: event.commit == at, since=mark)  # type: ignore[misc]
+            await controller.settled()
+            head = await loop.host.head("platform", "converge-status")
+            await loop.until(RevisionFound, lambda event, at=head: event.commit == at, since=mark)  # type: ignore[misc]
         await controller.settled()
         head = await loop.host.head("platform", "converge-status")
         for _ in range(3):
