@@ -25,7 +25,7 @@ from controller.model import (
 )
 from controller.sandbox import GitHost
 from controller.targets import Overtaken
-from controller.targets.terraform.sealing import Sealer
+from controller.targets.terraform import Sealer, succeed
 from tests.fixtures.states import BRANCH, Keys, keeping, kept
 from tests.fixtures.terraform import FakeCloud
 from tests.fixtures.waiting import eventually
@@ -201,6 +201,21 @@ async def test_an_older_state_is_refused(scene: Scene, name: str) -> None:
         await scene.host.delete_branch("platform", BRANCH)
         with pytest.raises(Stalled, match="holds no state"):
             await place.observe(render(scene.module(web="two")))
+
+
+async def test_going_back_is_possible_where_a_person_says_so(scene: Scene) -> None:
+    desired = render(scene.module(web="one"))
+    async with scene.controller() as place:
+        await place.converge(desired)
+        older = await kept(scene.host, REF)
+        await put_through(place, scene, web="two")
+        sealer = Sealer(Secret(f"{scene.keys.own}\n"), scene.keys.recipients)
+        newest = sealer.open(REF, await kept(scene.host, REF)).mark
+        put_back, mark = succeed(sealer, REF, sealer.open(REF, older).data, older, above=newest.serial)
+        assert mark.serial > newest.serial
+        await scene.host.force_push("platform", {"states/prod/shop/cloud.age": put_back}, branch=BRANCH)
+        await place.plan(desired)
+        assert (await place.observe(desired)).applied == desired.revision
 
 
 async def test_who_was_faster_keeps_his_state_and_nothing_of_the_other_is_lost(scene: Scene) -> None:
