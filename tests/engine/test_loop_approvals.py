@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.engine import PlacementReconciled
 from controller.git import Committer, Identity, Mirrors, ssh_signer
 from controller.model import CommitId, PlacementReport, Secret, SyncStatus
 from controller.runtime import CredentialStore, SystemClock, bare_environment, run
@@ -65,6 +66,15 @@ async def say(
     return commit
 
 
+async def awaiting(loop: Loop, says: str, *, since: int) -> PlacementReport:
+    """Wait until the shop waits for an approval, with these words."""
+
+    def holds(event: PlacementReconciled) -> bool:
+        return event.report.sync is SyncStatus.AWAITING_APPROVAL and says in event.report.reason
+
+    return (await loop.until(PlacementReconciled, holds, since=since)).report
+
+
 def plan_in(report: PlacementReport) -> str:
     return next(word.rstrip(":") for word in report.reason.split() if word.startswith("sha256:"))
 
@@ -88,12 +98,11 @@ async def test_two_signed_yeses_are_needed_and_the_status_says_whose_is_missing(
         plan = plan_in(await loop.report("shop", SyncStatus.AWAITING_APPROVAL))
         mark = loop.mark()
         await say(loop, LI, [plan], keys[LI.email])
-        waiting = await loop.report("shop", SyncStatus.AWAITING_APPROVAL, since=mark)
+        waiting = await awaiting(loop, "1 of 2", since=mark)
         assert waiting.waits[0].whom == (WANG.email,)
-        assert "1 of 2" in waiting.reason
         mark = loop.mark()
         await say(loop, ZHAO, [plan, plan], keys[ZHAO.email])  # a stranger
-        stranger = await loop.report("shop", SyncStatus.AWAITING_APPROVAL, since=mark)
+        stranger = await awaiting(loop, "does not count", since=mark)
         assert stranger.waits[0].whom == (WANG.email,)
         await say(loop, WANG, [plan, plan, plan], keys[WANG.email])
         await loop.synced("shop")
@@ -106,8 +115,7 @@ async def test_an_unsigned_yes_counts_for_nobody(loop: Loop, live: Api, keys: di
         plan = plan_in(await loop.report("shop", SyncStatus.AWAITING_APPROVAL))
         mark = loop.mark()
         await say(loop, LI, [plan])
-        waiting = await loop.report("shop", SyncStatus.AWAITING_APPROVAL, since=mark)
-        assert "no signature of an approver" in waiting.reason
+        await awaiting(loop, "no signature of an approver", since=mark)
         await say(loop, LI, [plan, plan], keys[LI.email])
         await loop.synced("shop")
     assert await config(live) == {"x": "1"}
@@ -120,8 +128,7 @@ async def test_whoever_made_the_change_can_not_approve_it_alone(loop: Loop, live
         plan = plan_in(await loop.report("shop", SyncStatus.AWAITING_APPROVAL))
         mark = loop.mark()
         await say(loop, LI, [plan], keys[LI.email])
-        waiting = await loop.report("shop", SyncStatus.AWAITING_APPROVAL, since=mark)
-        assert "an author of the change" in waiting.reason
+        waiting = await awaiting(loop, "an author of the change", since=mark)
         assert waiting.waits[0].whom == (WANG.email,)
         await say(loop, WANG, [plan, plan], keys[WANG.email])
         await loop.synced("shop")
