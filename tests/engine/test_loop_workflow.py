@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from controller.engine import PlacementReconciled
-from controller.model import PlacementReport, SyncStatus
+from controller.model import CommitId, PlacementReport, SyncStatus
 from tests.cluster.api import Api
 from tests.fixtures.clock import SkippingClock
 from tests.fixtures.loop import Loop, dump
@@ -41,12 +41,15 @@ def shop(value: str, *, pause: dict[str, Any] | None = None) -> bytes:
     )
 
 
-async def told(loop: Loop, target: str, sync: SyncStatus, *, says: str = "", since: int = 0) -> PlacementReport:
+async def told(loop: Loop, target: str, sync: SyncStatus, *, commit: CommitId | None = None) -> PlacementReport:
+    """Wait until a target has a state, at a commit where one is given."""
+
     def holds(event: PlacementReconciled) -> bool:
         report = event.report
-        return report.placement.target == target and report.sync is sync and says in report.reason
+        at = report.applied.application if report.applied else None
+        return report.placement.target == target and report.sync is sync and commit in (None, at)
 
-    return (await loop.until(PlacementReconciled, holds, since=since)).report
+    return (await loop.until(PlacementReconciled, holds)).report
 
 
 async def data(live: Api, name: str) -> Any:
@@ -67,15 +70,14 @@ async def test_a_later_step_waits_for_the_targets_of_the_earlier_one(loop: Loop,
     await loop.host.create("shop", {"deploy/app.yaml": shop("1")})
     await loop.platform({"shop": {}}, spec=TARGETS)
     async with loop.start() as controller:
-        await controller.settled()
+        await told(loop, "south", SyncStatus.SYNCED)
         order = [one.report.placement.target for one in loop.events if isinstance(one, PlacementReconciled)
                  and one.report.sync is SyncStatus.SYNCED]  # fmt: skip
         assert order.index("north") < order.index("south")  # type: ignore[arg-type]
         assert await data(live, "south-settings") == {"x": "1"}
-        mark = loop.mark()
-        await loop.host.commit("shop", {"deploy/app.yaml": shop("2")}, message="Change it")
+        commit = await loop.host.commit("shop", {"deploy/app.yaml": shop("2")}, message="Change it")
         controller.poke()
-        await told(loop, "south", SyncStatus.SYNCED, since=mark)
+        await told(loop, "south", SyncStatus.SYNCED, commit=commit)
         assert await data(live, "north-settings") == await data(live, "south-settings") == {"x": "2"}
 
 
