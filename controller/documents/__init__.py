@@ -2,7 +2,7 @@
 
 from controller.documents.ambiguities import ambiguities
 from controller.documents.editing import DELETE, edit
-from controller.documents.encoding import canonical, decode, digest_of
+from controller.documents.encoding import canonical, decode, digest_of, exact
 from controller.documents.positions import Positions, locate, read_with_positions
 from controller.documents.reading import MAX_BYTES, MAX_DEPTH, Document, Replace, read
 from controller.documents.resolving import MAYBE_SPECIAL, RESOLVERS, Dialect, ScalarError, is_string, time_as_json
@@ -40,6 +40,7 @@ __all__ = [
     "decode",
     "digest_of",
     "edit",
+    "exact",
     "format_float",
     "format_json_float",
     "is_spelled",

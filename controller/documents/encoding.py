@@ -20,14 +20,19 @@ def canonical(value: JsonValue) -> bytes:
     Raises Invalid for what JSON lacks: infinities, lone surrogates.
     """
     try:
-        return orjson.dumps(value, option=_OPTIONS, default=_bare)
+        return exact(orjson.dumps(value, option=_OPTIONS, default=_bare))
     except TypeError as error:
         if "64-bit" not in str(error):
             raise _unwritable(str(error)) from error
     try:
-        return orjson.dumps(_narrowed(value), option=_OPTIONS, default=_bare)
+        return exact(orjson.dumps(_narrowed(value), option=_OPTIONS, default=_bare))
     except TypeError as error:
         raise _unwritable(str(error)) from error
+
+
+def exact(data: bytes) -> bytes:
+    """Copy what orjson wrote, where it is kept: the rest of its buffer, 4 KB and more, stays behind its bytes."""
+    return bytes(memoryview(data))
 
 
 def decode(data: bytes) -> JsonValue:

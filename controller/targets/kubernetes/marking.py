@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from controller.documents import exact
 from controller.model import Digest, FieldPath, InstallationId, Manifest, Neighbours, ObjectKey, PlacementRef, Waiting
 from controller.targets.kubernetes.adopting import tool_of_managers
 from controller.targets.kubernetes.handover import Left, annotation, without
@@ -125,7 +126,7 @@ class Stamped:
         self._bytes: dict[tuple[PlacementRef, ObjectKey, Digest, str], bytes] = {}
 
     def make(self, marks: Marks, manifest: Manifest, left: Left = NOTHING_LEFT) -> bytes:
-        data = orjson.dumps(marks.stamp(manifest, left))
+        data = exact(orjson.dumps(marks.stamp(manifest, left)))
         if len(self._bytes) >= REMEMBERED:
             del self._bytes[next(iter(self._bytes))]
         self._bytes[marks.placement, manifest.key, manifest.digest, annotation(left)] = data
