@@ -141,7 +141,8 @@ def states_of(snapshot: Snapshot, mirrors: Mirrors, options: PlatformOptions, cl
     """Give what reads states, for a command that ends: it stores none."""
     platform = snapshot.fleet.platform
     states = state_keeping(options.cache, clock)
-    states.aim(records_mirror(platform, mirrors, options), style_of(platform.commits, CONVERGE, mirrors))
+    mirror, style = records_mirror(platform, mirrors, options), style_of(platform.commits, CONVERGE, mirrors)
+    states.aim(mirror, style, records=platform.records.branch)
     return states
 
 

@@ -226,7 +226,7 @@ class Controller:
             self._recorder.aim(source.mirror, records.branch, self._style(fleet))
             self._exports.set(fleet.platform.exports, partial(self._aim_export, fleet))
             if self._states is not None:
-                self._states.aim(source.mirror, self._style(fleet), self._spawn)
+                self._states.aim(source.mirror, self._style(fleet), records=records.branch, spawn=self._spawn)
         self._recorder.post_platform(fleet.checkout.commit, fleet.rejected, fleet.problems)
         if not is_new:
             return

@@ -23,6 +23,7 @@ from controller.engine.spawning import Spawn
 from controller.engine.spool import Entry, Spool, digest
 from controller.git import BranchFiles, Committer, Files, Mirror
 from controller.model import ConvergeError, PlacementRef, Stalled, Transient
+from controller.records import state_of
 from controller.runtime import Clock
 from controller.targets import Overtaken, StateMark
 
@@ -122,6 +123,7 @@ class _Home:
 
     mirror: Mirror
     style: Style
+    records: str  # the branch of that
     spawn: Spawn | None  # None: for who only reads
 
 
@@ -134,12 +136,13 @@ class StateKeeping:
         self._home: _Home | None = None
         self._branches: dict[str, _Branch] = {}
 
-    def aim(self, mirror: Mirror, style: Style, spawn: Spawn | None = None) -> None:
-        """Say where states are kept from now on; push what an earlier process had no time for."""
-        if self._home is not None and (self._home.mirror, self._home.style) == (mirror, style):
+    def aim(self, mirror: Mirror, style: Style, *, records: str, spawn: Spawn | None = None) -> None:
+        """Say where states are kept from now on, beside the branch `records`; push what an earlier process left."""
+        home = _Home(mirror, style, records, spawn)
+        if self._home == home:
             return
         self.close()
-        self._home = _Home(mirror, style, spawn)
+        self._home = home
         if spawn is not None:
             for branch in Spool.branches(self._folder, mirror.url):
                 self.branch(branch)
@@ -192,6 +195,7 @@ class _Branch:
     """One branch, its committer, and what waits for it."""
 
     def __init__(self, home: _Home, name: str, folder: Path, clock: Clock) -> None:
+        self._home = home
         self._clock = clock
         self._spawn = home.spawn
         self._spool = Spool(folder, home.mirror.url, name)
@@ -233,8 +237,14 @@ class _Branch:
         self.check(placement)
         return await self._shelf.get(placement)
 
-    async def recorded(self, _placement: PlacementRef) -> StateMark | None:
-        return None
+    async def recorded(self, placement: PlacementRef) -> StateMark | None:
+        ref = f"refs/heads/{self._home.records}"
+        commit = (await self._home.mirror.refs([ref])).get(ref)
+        if commit is None:
+            return None
+        files = BranchFiles(await self._home.mirror.tree(commit))
+        found = await self._home.mirror.compute(lambda: state_of(files, placement))
+        return None if found is None else StateMark(*found)
 
     async def put(self, placement: PlacementRef, sealed: bytes, *, base: bytes | None, about: str) -> None:
         name = str(placement)

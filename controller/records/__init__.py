@@ -10,6 +10,7 @@ from controller.records.overview import overview
 from controller.records.platform import PlatformChange, record_platform
 from controller.records.remaining import Remaining, holds_records, remaining, status_of, statuses
 from controller.records.reviews import Review, reviewed_plans
+from controller.records.workspaces import state_of
 
 __all__ = [
     "Badge",
@@ -34,6 +35,7 @@ __all__ = [
     "rendered_contents",
     "reviewed_plans",
     "schemas",
+    "state_of",
     "status_of",
     "statuses",
     "summary_badge",

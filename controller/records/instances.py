@@ -79,7 +79,12 @@ def _facts(one: ObjectReport, report: PlacementReport, neighbours: Neighbours, b
         return {"attributes": _named(one.key), "relations": _memberships(report), **kept}
     body = neighbours.objects.get(one.key, {})
     return {
-        "attributes": {**_named(one.key), "apiVersion": one.manifest.api_version, **attributes(one.key, body)},
+        "attributes": {
+            **_named(one.key),
+            "apiVersion": one.manifest.api_version,
+            **attributes(one.key, body),
+            **dict(sorted(one.attributes.items())),
+        },
         "relations": [*_memberships(report), *relations(one.key, body, neighbours)],
         "provenance": _provenance(one.manifest, body, report, before.get("provenance") or NOTHING),
     }

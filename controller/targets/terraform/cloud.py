@@ -21,6 +21,7 @@ from controller.model import (
     Digest,
     Health,
     HealthRules,
+    JsonValue,
     LiveObject,
     Observation,
     Permitted,
@@ -152,6 +153,7 @@ class Cloud:
                     digest=Digest(stamp.digest) if stamp else None,
                     health=Health.DEGRADED if checks else Health.HEALTHY,
                     health_reason=f"failed checks: {checks}" if checks else "",
+                    attributes=self._which(pulled),
                     is_suspect=self._is_suspect(placed),
                 ),
                 *pulled.resources,
@@ -163,6 +165,12 @@ class Cloud:
             objects=objects,
             outputs=pulled.outputs,
         )
+
+    def _which(self, pulled: Pulled) -> Mapping[str, JsonValue]:
+        """Tell which state it is, where the records must remember that: one that is older is refused."""
+        if self._means.spec.state_in_git is None:
+            return {}
+        return {"lineage": pulled.lineage, "serial": pulled.serial}
 
     def _is_suspect(self, placed: _Placed) -> bool:
         """Tell whether somebody must look: the time has come, or the last look found something."""

@@ -30,6 +30,7 @@ class Drawer:
         self.keeper = keeper
         self.sealer = sealer
         self.holder: Visit | None = None
+        self.is_read = False  # by this process, and held against the records
         self.lock = b""  # what the holder said of itself
         self._notes = notes
         self._seen: StateMark | None = None
@@ -69,9 +70,11 @@ class Visit:
     async def read(self) -> bytes | None:
         """Give the state, None where there never was one. Raises Stalled, Transient."""
         drawer = self._drawer
+        recorded: StateMark | None = None
         try:
             sealed = await drawer.keeper.get(drawer.placement)
-            recorded = await drawer.keeper.recorded(drawer.placement)
+            if not drawer.is_read:  # later on, what was seen here is the newer one
+                recorded = await drawer.keeper.recorded(drawer.placement)
         except Transient:
             # An apply asks again before it stores a first state. What it was given stays good: another one that came
             # to be there meanwhile is found when ours is put in its place.
@@ -85,6 +88,7 @@ class Visit:
         for known, how in ((seen, "seen"), (recorded, "recorded")):
             if known is not None and (opened is None or not is_newer(opened, known)):
                 raise self._old(opened, known, how)
+        drawer.is_read = True
         if opened is not None:
             await asyncio.to_thread(drawer.note, opened.mark)
         self._given, self._opened, self._has_read = sealed, opened, True
