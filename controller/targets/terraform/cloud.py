@@ -93,8 +93,7 @@ class Cloud:
             if desired is not None:
                 placed.planner.aim(desired)
             if placed.pulled is None:
-                async with self._slots:
-                    placed.pulled = await placed.planner.pull()
+                placed.pulled = await self._pull(placed, placement)
             pulled = placed.pulled
         return self._observation(placement, placed, pulled)
 
@@ -134,6 +133,14 @@ class Cloud:
         return tuple(sorted(ref for ref, one in self._placed.items() if one.pulled and not one.pulled.is_empty))
 
     # --- parts --------------------------------------------------------------------------------------------
+
+    async def _pull(self, placed: _Placed, placement: PlacementRef) -> Pulled:
+        try:
+            async with self._slots:
+                return await placed.planner.pull()
+        except ConvergeError:
+            self._wake_in(placed, placement, self._pause(0.0))  # a back-end that is put right sends no event
+            raise
 
     def _of(self, placement: PlacementRef) -> _Placed:
         placed = self._placed.get(placement)
