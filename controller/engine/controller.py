@@ -10,23 +10,19 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import replace
+from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Any
 
 from controller.engine.alarms import Alarms
-from controller.engine.approvers import judged
-from controller.engine.authors import authors_of
+from controller.engine.attempts import Attempts, World
 from controller.engine.board import Board
-from controller.engine.checks import CHECKS, window_wait
 from controller.engine.claims import Claims
 from controller.engine.committing import Style, style_of
 from controller.engine.departed import Departures
 from controller.engine.events import Tell
 from controller.engine.exporting import Aim, Exports
 from controller.engine.fleet import (
-    Entry,
     Fleet,
     groups_that_come_after,
     groups_that_follow,
@@ -34,55 +30,38 @@ from controller.engine.fleet import (
     takers_of,
 )
 from controller.engine.in_force import Arrows, InForce
-from controller.engine.judging import Judged
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
-from controller.engine.predecessors import Predecessors, recorded_files
+from controller.engine.predecessors import Predecessors
 from controller.engine.preparing import Workshop
 from controller.engine.proposing import Proposer
 from controller.engine.queue import Queue
-from controller.engine.reconcile import Inputs, Means, Run, reconcile, report_without_checkout
 from controller.engine.recording import Recorder
 from controller.engine.render_pool import RenderPool
 from controller.engine.rendering import Renderer, request_for
 from controller.engine.reviewing import Reviewer
 from controller.engine.runner import Runner
 from controller.engine.settings import Settings
-from controller.engine.sources import Checkout
 from controller.engine.state_keeping import StateKeeping
-from controller.engine.teardown import orphan, tear_down
 from controller.engine.turns import Turns
 from controller.git import Mirrors
 from controller.model import (
     PLATFORM,
-    Application,
-    Approvals,
     ConvergeError,
     Digest,
     Export,
     GroupRef,
     Health,
-    Invalid,
-    Observation,
     OnDrift,
     PlacementRef,
     PlacementReport,
-    Revision,
-    Stalled,
-    State,
     SyncStatus,
-    Transient,
 )
-from controller.records import reviewed_plans
 from controller.runtime import Clock, Watcher
-from controller.targets import next_end
 
 DEFAULT_HEALTH_SECONDS = 600.0
 MOST_RENDER_WORKERS = 4  # each takes some 50 MiB while there is much to render
 GATHER_SECONDS = 0.05  # events of a placement that come within it are looked at together
-
-
-Judge = Callable[[Revision | None], Awaitable[Judged]]
 
 
 class Controller:
@@ -150,10 +129,29 @@ class Controller:
             post=self._recorder.post_change,
         )
         self._turns = Turns(self.board, self._inputs_now, clock)
+        self._attempts = Attempts(
+            World(
+                platform=self._platform,
+                renderer=self._renderer,
+                pool=self._pool,
+                queue=self._queue,
+                board=self.board,
+                claims=self._claims,
+                outputs=self._outputs,
+                departures=self._departures,
+                predecessors=self._predecessors,
+                turns=self._turns,
+                alarms=self._alarms,
+                clock=clock,
+                tell=tell,
+            ),
+            damped=self._damped,
+            interim=self._interim,
+        )
         self._runner = Runner(
             self._queue,
             self.board,
-            self._run_one,
+            self._attempts.run,
             clock=clock,
             tell=tell,
             record=self._recorder.post,
@@ -350,77 +348,11 @@ class Controller:
     def _style(self, fleet: Fleet) -> Style:
         return style_of(fleet.platform.commits, self._settings.identity, self._mirrors)
 
-    # --- one run ------------------------------------------------------------------------------------------
+    def _damped(self, placement: PlacementRef) -> frozenset[str]:
+        return self._runner.damped(placement)
 
-    async def _run_one(self, placement: PlacementRef, superseded: asyncio.Event) -> Run | None:
-        try:
-            return await self._look_and_run(placement, superseded)
-        finally:
-            self._claims.decide(placement)
-
-    async def _look_and_run(self, placement: PlacementRef, superseded: asyncio.Event) -> Run | None:
-        fleet = self._platform.fleet
-        if fleet is None:
-            return None
-        entry = fleet.entries.get(placement)
-        if entry is None or entry.application.state is State.ABSENT:
-            return await self._tear_down(placement, fleet, entry, superseded)
-        if problems := fleet.platform.problems.get(placement.group):
-            error: ConvergeError = Invalid(problems)
-            return Run(report_without_checkout(placement, entry, error), error)
-        place = (placement.environment, placement.target)
-        if not (self._pool.has_answer(place) and self._platform.is_read(entry)):
-            return None  # both call as soon as they know
-        if self._waits_for_outputs(placement, entry):
-            return None
-        try:
-            application = self._platform.checkout(entry)
-            judge = partial(self._judge, fleet, placement.group, entry.application.sync.approvals, application)
-            means = self._means(placement, entry, judge, superseded)
-        except ConvergeError as error:
-            return Run(report_without_checkout(placement, entry, error), error)
-        inputs = Inputs(
-            placement=placement,
-            entry=entry,
-            fleet=fleet.platform,
-            application=application,
-            platform=fleet.checkout,
-            outputs=self._outputs.of(placement.group),
-        )
-        if (end := next_end(entry.application.sync.ignore, now=means.now)) is not None:
-            self._queue.add_later(placement, (end - means.now).total_seconds())
-        run = await reconcile(inputs, means)
-        self._alarms.set(placement, [one.until for one in run.report.waits if one.until is not None])
-        return run
-
-    def _means(self, placement: PlacementRef, entry: Entry, judge: Judge, superseded: asyncio.Event) -> Means:
-        return Means(
-            renderer=self._renderer,
-            target=self._pool.get((placement.environment, placement.target)),
-            claims=self._claims,
-            checks=CHECKS,
-            groups=self.board.by_group() if entry.application.depends_on else {},
-            damped=self._runner.damped(placement),
-            judge=judge,
-            now=self._clock.now(),
-            closed_window=window_wait(entry.application.sync, self._clock.now()),
-            describe=self._platform.source(entry.repository.name).describe,
-            tell=self._tell,
-            interim=self._interim,
-            superseded=superseded,
-            seen=self._seen,
-            order=partial(self._predecessors.waits, placement, entry),
-            unmet=partial(self._turns.unmet, placement),
-            since=partial(self._turns.since, placement),
-        )
-
-    def _seen(self, observation: Observation) -> None:
-        """Hand on what a target gave out: whoever takes it in looks again when it moved."""
-        placement, fleet = observation.placement, self._platform.fleet
-        if fleet is None or not self._outputs.note(placement, observation.outputs):
-            return
-        for ref in takers_of(fleet, placement):
-            self._queue.add(ref)
+    def _interim(self, report: PlacementReport) -> None:
+        self._runner.post(report, 0.0)
 
     def _inputs_now(self, placement: PlacementRef) -> Digest | None:
         """Say what a placement's desired state is rendered from now, so far as that is known."""
@@ -432,70 +364,6 @@ class Controller:
         except ConvergeError:
             return None
         return found.desired.inputs if found else None
-
-    def _waits_for_outputs(self, placement: PlacementRef, entry: Entry) -> bool:
-        """Tell whether what a placement takes in was not looked at yet; whoever does looks at the placement too."""
-        return any(
-            not self._outputs.is_known(ref) and self.board.of(ref) is None
-            for one in entry.application.inputs
-            if (ref := replace(placement, target=one.target)) != placement
-        )
-
-    def _interim(self, report: PlacementReport) -> None:
-        self._runner.post(report, 0.0)
-
-    async def _tear_down(
-        self, placement: PlacementRef, fleet: Fleet, entry: Entry | None, superseded: asyncio.Event
-    ) -> Run | None:
-        try:
-            target = self._pool.get((placement.environment, placement.target))
-        except Stalled:
-            return None  # it left git with its target, and no commit tells any more where that was
-        except Transient as error:
-            return Run(PlacementReport(placement=placement, sync=SyncStatus.UNKNOWN, health=Health.UNKNOWN), error)
-        application = entry.application if entry else self._orphan(placement, fleet)
-        self._claims.release(placement)
-        run = await tear_down(
-            placement,
-            target,
-            application,
-            fleet.checkout.commit,
-            judged=await self._judge_removal(fleet, placement, application),
-            tell=self._tell,
-            superseded=superseded,
-            claims=self._claims,
-        )
-        if entry is None and (run is None or run.report.retired):
-            self._claims.release(placement)
-        return run
-
-    async def _judge(
-        self, fleet: Fleet, group: GroupRef, rules: Approvals, application: Checkout | None, applied: Revision | None
-    ) -> Judged:
-        """Weigh the yeses to a group's plans."""
-        mirror = self._platform.source(PLATFORM).mirror
-        authors: frozenset[str] = frozenset()
-        if not rules.by_author and application is not None:
-            source = self._platform.source(application.repository).mirror
-            made = (source, application.commit), (mirror, fleet.checkout.commit)
-            authors = await authors_of(group, applied, *made)
-        now = self._clock.now()
-        found = await judged(rules, group, fleet.checkout, mirror, now=now, authors=authors)
-        if rules.by_review:
-            files = await recorded_files(self._platform, fleet)
-            found = replace(found, approved=found.approved | reviewed_plans(files, group, now=now))
-        return found
-
-    async def _judge_removal(self, fleet: Fleet, placement: PlacementRef, application: Application) -> Judged:
-        try:
-            return await self._judge(fleet, placement.group, application.sync.approvals, None, None)
-        except (ConvergeError, KeyError):  # without a readable yes there is none
-            return Judged()
-
-    def _orphan(self, placement: PlacementRef, fleet: Fleet) -> Application:
-        environment = fleet.platform.environments.get(placement.environment)
-        sync = environment.sync if environment else self._departures.policy(placement)
-        return orphan(placement, sync, fleet.platform.origin)
 
     # --- parts --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,43 @@
+"""The yeses to a group's plans as git holds them now, weighed: files of approvals, and merges that were reviews."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controller.engine.approvers import judged
+from controller.engine.authors import authors_of
+from controller.engine.fleet import Fleet
+from controller.engine.in_force import InForce
+from controller.engine.judging import Judged
+from controller.engine.predecessors import recorded_files
+from controller.engine.sources import Checkout
+from controller.model import PLATFORM, Approvals, GroupRef, Revision
+from controller.records import reviewed_plans
+from controller.runtime import Clock
+
+
+async def weighed(
+    platform: InForce,
+    clock: Clock,
+    fleet: Fleet,
+    group: GroupRef,
+    rules: Approvals,
+    application: Checkout | None,
+    applied: Revision | None,
+) -> Judged:
+    """Weigh the yeses to a group's plans. `application`: what they would bring; `applied`: what there is.
+
+    Raises Transient where a repository can't be asked, Stalled for approvals that can't be read.
+    """
+    mirror = platform.source(PLATFORM).mirror
+    authors: frozenset[str] = frozenset()
+    if not rules.by_author and application is not None:
+        source = platform.source(application.repository).mirror
+        made = (source, application.commit), (mirror, fleet.checkout.commit)
+        authors = await authors_of(group, applied, *made)
+    now = clock.now()
+    found = await judged(rules, group, fleet.checkout, mirror, now=now, authors=authors)
+    if rules.by_review:
+        files = await recorded_files(platform, fleet)
+        found = replace(found, approved=found.approved | reviewed_plans(files, group, now=now))
+    return found
