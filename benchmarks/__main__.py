@@ -36,13 +36,16 @@ from benchmarks.rendering import Rendering, measure_rendering, table
 from benchmarks.scale import Scale, measure_scale
 from benchmarks.scale_table import goals as scale_goals
 from benchmarks.scale_table import table as scale_table
+from benchmarks.states import measure_states
+from benchmarks.states import table as states_table
 from benchmarks.workspaces import Workspaces, measure_workspaces
 from benchmarks.workspaces import table as workspaces_table
 
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
 CLUSTER_NAMES = ("delivery", "drift", "idle", "scale")
-NAMES = (*CLUSTER_NAMES, "clusters", "rendering", "changes", "query", "records", "growth", "terraform", "oam", "charts")
+BESIDE = ("terraform", "states", "oam", "charts")
+NAMES = (*CLUSTER_NAMES, "clusters", "rendering", "changes", "query", "records", "growth", *BESIDE)
 MORE_POLLS = 1.25
 APPLICATIONS = 1000
 INSTANCES = 100_000
@@ -113,6 +116,8 @@ def main(  # a command line
         goals += _records(asyncio.run(measure_records(*((30, 100, 30) if quick else (RECORDED, COMMITS, STORM)))))
     if "growth" in names:
         print("\n".join(growth_table(asyncio.run(measure_growth(*((10, 2) if quick else WEEK))))) + "\n")
+    if "states" in names:
+        print(states_table(asyncio.run(measure_states(*((5, 2) if quick else ())))) + "\n")
     if "terraform" in names:
         goals += _workspaces(asyncio.run(measure_workspaces(10 if quick else WORKSPACES, runs)))
     if "oam" in names:

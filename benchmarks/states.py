@@ -66,10 +66,6 @@ def packed_bytes(repository: Path) -> int:
 
 def table(grown: Grown) -> str:
     return (
-        f"| bytes that an apply adds to the branch of states ({grown.resources} resources, {grown.applies} applies) "
-        f"| {grown.per_apply:,.0f} | sealed file {grown.sealed:,}, state {grown.plain:,} |"
+        f"state in git: an apply adds {grown.per_apply:,.0f} bytes to the packed branch ({grown.resources} resources, "
+        f"{grown.applies} applies; sealed file {grown.sealed:,}, state {grown.plain:,})"
     )
-
-
-if __name__ == "__main__":
-    print(table(asyncio.run(measure_states())))
