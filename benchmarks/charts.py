@@ -28,7 +28,7 @@ from controller.model import (
 from controller.render import ChartTemplate, Prepared, Rendered, RenderRequest, render
 from controller.runtime import CredentialStore, bare_environment, run
 from controller.sandbox import GitHost
-from tests.fixtures.helm import binary
+from tests.fixtures.helm import TOOL
 
 ROUNDS = 5
 SECONDS = 60.0
@@ -104,7 +104,7 @@ def chart(templates: int, dependencies: int) -> Mapping[str, bytes]:
 
 
 async def measure_charts(rounds: int = ROUNDS) -> Sequence[Charts]:
-    helm = binary()
+    helm = TOOL.path()
     sizes = {"one object": (1, 0), "ten objects": (10, 0), "a hundred objects, ten charts": (10, 9)}
     measured: list[Charts] = []
     with TemporaryDirectory() as folder:
