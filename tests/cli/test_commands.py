@@ -13,6 +13,8 @@ from controller.runtime import Completed, bare_environment, run
 from controller.sandbox import GitHost
 from tests.fixtures.loop import config_map, dump
 
+pytestmark = pytest.mark.slow
+
 
 async def converge(cwd: Path, *arguments: str) -> Completed:
     return await run(

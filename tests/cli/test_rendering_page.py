@@ -21,6 +21,8 @@ from controller.runtime import bare_environment, run
 from controller.sandbox import GitHost, SandboxCluster
 from tests.render.requests import request_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/rendering.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

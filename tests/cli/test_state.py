@@ -14,6 +14,8 @@ from controller.sandbox import GitHost
 from tests.fixtures.processes import Converge
 from tests.fixtures.states import BRANCH, Keys
 
+pytestmark = pytest.mark.slow
+
 FILE = "states/prod/shop/cloud.age"
 # As terraform writes one; a parser would keep fewer digits of the number.
 STATE = (

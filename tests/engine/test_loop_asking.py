@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from controller.engine import PlacementReconciled
 from controller.model import SyncStatus
 from tests.cluster.api import Api
 from tests.fixtures.loop import Loop, dump
+
+pytestmark = pytest.mark.slow
 
 
 def settings(name: str, *, x: str = "1", **asked: str) -> bytes:

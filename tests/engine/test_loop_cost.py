@@ -16,6 +16,8 @@ from tests.fixtures.loop import Loop, config_map, deployment
 from tests.fixtures.proxy import Exchange, Proxy
 from tests.fixtures.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 APPLICATIONS = tuple(f"app-{number:02}" for number in range(12))
 KINDS = ("configmaps", "deployments", "serviceaccounts", "services")
 SHARED = ("/leases/", "/leases", "/namespaces/kube-system", "/selfsubjectaccessreviews")

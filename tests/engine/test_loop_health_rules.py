@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from controller.model import Health
 from tests.fixtures.loop import Loop, config_map
+
+pytestmark = pytest.mark.slow
 
 DONE = b"""
 kinds: [ConfigMap]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from controller.engine import RevisionFound
 from controller.model import SyncStatus
 from tests.fixtures.loop import Loop, config_map
+
+pytestmark = pytest.mark.slow
 
 
 async def test_an_application_that_follows_the_records_is_refused_once_and_nothing_goes_round(loop: Loop) -> None:

@@ -13,6 +13,8 @@ from tests.cluster.api import Api
 from tests.fixtures.clock import SkippingClock
 from tests.fixtures.loop import Loop, dump
 
+pytestmark = pytest.mark.slow
+
 TARGETS = {"targets": {"north": {"kubernetes": {}, "labels": {"region": "north"}}, "south": {"kubernetes": {}}}}
 
 

@@ -91,6 +91,7 @@ async def fleet(git_host: GitHost, mirrors: Mirrors) -> Fleet:
     return Fleet(git_host, mirrors, {f"a{number}": entry(f"a{number}", f"apps/{number}") for number in range(COUNT)})
 
 
+@pytest.mark.slow
 async def test_a_commit_that_touches_one_application_of_a_thousand_renders_one(fleet: Fleet) -> None:
     assert await fleet.renders() == COUNT
     assert await fleet.renders() == 0

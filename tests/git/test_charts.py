@@ -13,6 +13,8 @@ from controller.model import CommitId, Stalled, Transient
 from controller.runtime import CredentialStore
 from tests.fixtures.charts import ChartHosts, chart_hosts, packed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def hosts() -> AsyncIterator[ChartHosts]:

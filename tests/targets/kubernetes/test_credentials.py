@@ -17,6 +17,8 @@ from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.credentials import Kubeconfig, Login, Logins
 from tests.cluster.access import KubeAccess
 
+pytestmark = pytest.mark.slow
+
 CANARY = "c4n4ry-0f-a-t0ken"
 SERVER = "https://cluster.example.com:6443"
 

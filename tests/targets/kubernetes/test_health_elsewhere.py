@@ -21,6 +21,8 @@ import yaml
 from controller.targets.kubernetes.health import RULES, health
 from controller.targets.kubernetes.health.rules import shipped
 
+pytestmark = pytest.mark.slow
+
 DIFFERENCES: dict[str, str] = {
     path: judgement
     for one in yaml.safe_load(Path(__file__).with_name("cases").joinpath("health_differences.yaml").read_text())

@@ -107,6 +107,7 @@ def test_versions_are_compared_as_numbers(one: str, other: str, expected: object
     assert is_newer(one, other) is expected
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers(-5, 5) | st.text(), st.lists)))
 def test_what_is_packed_comes_back(value: Any) -> None:
     assert unpack(pack(value)) == value
