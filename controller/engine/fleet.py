@@ -6,8 +6,9 @@ in force, and the error is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from controller.config import read_platform
 from controller.engine.sources import Checkout, Signers
@@ -31,6 +32,7 @@ from controller.model import (
 )
 from controller.render import NOWHERE, Place, Surroundings
 
+K = TypeVar("K")
 LOOK_BACK = 50  # first-parent ancestors that are tried
 
 
@@ -47,13 +49,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The platform in force. `rejected` is the newest commit where that is another one, with its problems."""
+    """The platform in force. `rejected` is the newest commit where that is another one, with its problems.
+
+    Who waits for whom is looked up at every end of a run, so it is not searched for among all entries.
+    """
 
     platform: Platform
     checkout: Checkout
     rejected: CommitId | None = None
     problems: tuple[Problem, ...] = ()
     entries: Mapping[PlacementRef, Entry] = field(default_factory=dict)
+    takers: Mapping[PlacementRef, tuple[PlacementRef, ...]] = field(default_factory=dict)  # by who gives out
+    followers: Mapping[GroupRef, tuple[PlacementRef, ...]] = field(default_factory=dict)  # by what they depend on
+    later: Mapping[GroupRef, tuple[PlacementRef, ...]] = field(default_factory=dict)  # by what runs the same before
 
 
 def fleet_of(platform: Platform, checkout: Checkout) -> Fleet:
@@ -70,7 +78,31 @@ def fleet_of(platform: Platform, checkout: Checkout) -> Fleet:
         for application in environment.applications.values()
         for target in application.targets
     }
-    return Fleet(platform, checkout, entries=entries)
+    return Fleet(
+        platform,
+        checkout,
+        entries=entries,
+        takers=_gathered(
+            (PlacementRef(ref.environment, ref.application, one.target), ref)
+            for ref, entry in entries.items()
+            for one in entry.application.inputs
+            if one.target != ref.target
+        ),
+        followers=_gathered((group, ref) for ref, entry in entries.items() for group in entry.application.depends_on),
+        later=_gathered(
+            (GroupRef(one.environment, ref.application), ref)
+            for ref, entry in entries.items()
+            for one in entry.application.sync.after
+        ),
+    )
+
+
+def _gathered(pairs: Iterable[tuple[K, PlacementRef]]) -> Mapping[K, tuple[PlacementRef, ...]]:
+    """Gather placements by what they are looked up by, each once, in the order of the entries."""
+    found: dict[K, dict[PlacementRef, None]] = {}
+    for key, ref in pairs:
+        found.setdefault(key, {})[ref] = None
+    return {key: tuple(refs) for key, refs in found.items()}
 
 
 def surroundings_of(platform: Platform) -> Surroundings:
@@ -176,25 +208,14 @@ def signers_of(fleet: Fleet, repository: Repository) -> Signers:
 
 def groups_that_follow(fleet: Fleet, group: GroupRef) -> tuple[PlacementRef, ...]:
     """Name the placements whose application depends on a group."""
-    return tuple(ref for ref, entry in fleet.entries.items() if group in entry.application.depends_on)
+    return fleet.followers.get(group, ())
 
 
 def groups_that_come_after(fleet: Fleet, group: GroupRef) -> tuple[PlacementRef, ...]:
     """Name the placements of the same application that wait until it runs well in a group's environment."""
-    return tuple(
-        ref
-        for ref, entry in fleet.entries.items()
-        if ref.application == group.application
-        and any(one.environment == group.environment for one in entry.application.sync.after)
-    )
+    return fleet.later.get(group, ())
 
 
 def takers_of(fleet: Fleet, placement: PlacementRef) -> tuple[PlacementRef, ...]:
     """Name the placements of the same group that take in what one gives out."""
-    return tuple(
-        ref
-        for ref, entry in fleet.entries.items()
-        if ref.group == placement.group
-        and ref != placement
-        and any(one.target == placement.target for one in entry.application.inputs)
-    )
+    return fleet.takers.get(placement, ())
