@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
+from controller.config.branches import DEFAULT_RECORDS, DEFAULT_STATE_BRANCH
 from controller.config.draft import Draft, EnvironmentDraft
 from controller.config.duration import parse_duration
 from controller.config.moment import parse_moment
 from controller.config.node import Node
 from controller.config.refs import tree_path
-from controller.config.rules import DEFAULT_RECORDS, DEFAULT_STATE_BRANCH, chart_url, group_of
+from controller.config.rules import chart_url, group_of
 from controller.config.selecting import account_of, targets_of
 from controller.model import (
     Adopt,

@@ -100,6 +100,13 @@ def _entries(tree: Tree, problems: list[Problem]) -> Iterator[tuple[str, str]]:
                 yield name, part
 
 
+def applications(draft: Draft) -> Iterator[tuple[EnvironmentDraft, str, Node]]:
+    """Give every application's entry with its environment and name."""
+    for environment in draft.environments.values():
+        for name, entry in environment.applications.items():
+            yield environment, name, entry
+
+
 def _kind(tree: Tree, path: str, problems: list[Problem]) -> EntryKind:
     try:
         return tree.kind(path)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from controller.config.complaint import listed, quoted
 from controller.config.cycles import cycle_of_each
-from controller.config.draft import Draft, EnvironmentDraft
+from controller.config.draft import Draft, EnvironmentDraft, applications
 from controller.config.globs import matches_any
 from controller.config.node import Node
-from controller.config.rules import applications, group_of
+from controller.config.rules import group_of
 from controller.config.selecting import targets_of
 from controller.model import ApplicationName, EnvironmentName, GroupRef, Problem
 

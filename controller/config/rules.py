@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
 
+from controller.config.branches import branches_are_apart, records_are_not_followed, states_are_said_once
 from controller.config.complaint import quoted, suggestion
-from controller.config.draft import Draft, EnvironmentDraft
+from controller.config.draft import Draft, EnvironmentDraft, applications
 from controller.config.node import Node
 from controller.config.refs import check_tree_path, tree_path
 from controller.config.selecting import account_of, labels_of, targets_of
@@ -18,20 +18,12 @@ from controller.model import (
     EnvironmentName,
     GroupRef,
     Problem,
-    Records,
     Stalled,
     Tree,
 )
 
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 Rule = Callable[[Draft, Tree], Iterator[Problem]]
-
-
-def applications(draft: Draft) -> Iterator[tuple[EnvironmentDraft, str, Node]]:
-    """Give every application's entry with its environment and name."""
-    for environment in draft.environments.values():
-        for name, entry in environment.applications.items():
-            yield environment, name, entry
 
 
 def group_of(reference: str, environment: str) -> GroupRef:
@@ -205,78 +197,7 @@ def _account_in_a_namespace(draft: Draft, _tree: Tree) -> Iterator[Problem]:
             yield node.problem(what, f'Say `namespace`, or "namespace{account}".', of_key=True)
 
 
-def _records_are_not_followed(draft: Draft, _tree: Tree) -> Iterator[Problem]:
-    """Rule 8: the controller never reacts to its own commits."""
-    if draft.platform is None:
-        return
-    records = draft.platform.get("spec", "records")
-    place = _url(draft, records)
-    branch = records.text("branch", DEFAULT_RECORDS.branch)
-    for _, _, entry in applications(draft):
-        if place and _url(draft, entry) == place and entry.text("revision").removeprefix("refs/heads/") == branch:
-            what = f"{quoted(branch)} is the branch that records are written to"
-            yield entry.get("revision").problem(what, "Follow another branch, or move the records.")
-
-
-def _exports_have_a_branch_of_their_own(draft: Draft, _tree: Tree) -> Iterator[Problem]:
-    """Files of an export are all that its branch holds: what else is there would be deleted."""
-    spec = draft.platform.get("spec") if draft.platform else None
-    if spec is None:
-        return
-    records = spec.get("records")
-    home = records.text("repository")
-    taken = {(home, records.text("branch", DEFAULT_RECORDS.branch)): "records"}
-    for _, name, entry in applications(draft):
-        revision = entry.text("revision").removeprefix("refs/heads/")
-        taken.setdefault((entry.text("repository"), revision), f"application {name}")
-    for name, node in spec.named("exports").items():
-        branch = node.text("branch")
-        other = taken.setdefault((node.text("repository", home), branch), name) if branch else name
-        if other != name:
-            yield node.get("branch").problem(f"{quoted(branch)} is the branch of {other}", "Name another one.")
-
-
-def _state_branches(draft: Draft, _tree: Tree) -> Iterator[Problem]:
-    """Hold `stateInGit` against what else is on its branch, and against a second word for where a state is."""
-    if draft.platform is None:
-        return
-    records = draft.platform.get("spec", "records")
-    followed = {
-        entry.text("revision").removeprefix("refs/heads/")
-        for _, _, entry in applications(draft)
-        if _url(draft, entry) and _url(draft, entry) == _url(draft, records)
-    }
-    for environment in draft.environments.values():
-        for target in environment.targets.values():
-            said = target.get("terraform")
-            kept = said.get("stateInGit")
-            if said.get("backend").text("type") == "git":
-                what = "Terraform has no back-end of this name"
-                yield said.get("backend").get("type").problem(what, "Write `stateInGit` in place of `backend`.")
-            if kept.value is None:
-                continue
-            if said.get("backend").value is not None:
-                yield kept.problem(
-                    "beside `backend`, which says where states are, too", "Keep one of them.", of_key=True
-                )
-            branch = kept.text("branch", DEFAULT_STATE_BRANCH)
-            place = kept.get("branch") if kept.text("branch") else kept
-            if branch == records.text("branch", DEFAULT_RECORDS.branch):
-                what = f"{quoted(branch)} is the branch that records are written to"
-                yield place.problem(what, "Name another branch: whoever reads records need not read states.")
-            elif branch in followed:
-                yield place.problem(f"{quoted(branch)} is followed by an application", "Name another branch.")
-
-
-def _url(draft: Draft, node: Node) -> str:
-    """Give the URL of the repository that a node names, "" where it names none that is known."""
-    repository = draft.repositories.get(node.text("repository"))
-    return repository.text("url") if repository else ""
-
-
 LISTED = "To deploy from this repository, list its url there under a name of its own."
-DEFAULT_RECORDS: Final = Records()
-DEFAULT_STATE_BRANCH: Final = "converge-state"
 
 
 def chart_url(repository: Node) -> str:
@@ -327,8 +248,8 @@ RULES: tuple[Rule, ...] = (
     _identity_in_reach,
     _namespace_to_create,
     _account_in_a_namespace,
-    _records_are_not_followed,
-    _state_branches,
+    records_are_not_followed,
+    states_are_said_once,
+    branches_are_apart,
     _charts,
-    _exports_have_a_branch_of_their_own,
 )
