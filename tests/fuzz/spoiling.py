@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import random
+from collections.abc import Iterator
+from typing import Any
 
 JUNK = ["null", "[]", "{}", "1", "true", "[[a]]", "{a: {b: c}}", '"x"', "~", ".inf", "!!binary x", "{$patch: delete}",
         "[null]", "2020-01-01", "{kind: x}", "&a [*a]"]  # fmt: skip
 PATHS = ["../../outside/secret.yaml", "/etc/passwd", "link", "link/secret.yaml", "..", ".", "", "../base", "~root",
          "https://example.com/x", "file:///etc/passwd", "a/../../../outside/secret.yaml", "\u0000", "git::x",
          "loop", "loop/loop", "x" * 5000, "-x", "k=../../outside/secret.yaml", "k=link/secret.yaml"]  # fmt: skip
+VALUES: tuple[Any, ...] = (None, 0, 1, -5, "x", "", True, 1.5, "80", "*", "[", 2**70)
+SHAPES: tuple[Any, ...] = ([], {}, [1], {"a": 1}, [None], [[]], {"name": None})
 SCRAPS = ["a: ", "b: ", "- ", "[", "]", "{", "}", ", ", "&a ", "*a", "<<: *a", "<<: [*a, *a]", "|\n  x\n", ">-\n y\n",
           "|2+\n", "!!int ", "!!float ", "!!set ", "!!omap ", "!x ", "!<", "? ", ": ", "'", '"', '"\\x41"', '"\\ud800"',
           "---\n", "...\n", "%YAML 1.1\n", "# c\n", "\n", "\n  ", "\n    ", "\t", "1e3", ".nan", "-.inf",
@@ -62,3 +67,26 @@ def _with_value(text: str, source: random.Random, value: str) -> str:
     start = max(text.find(": ", source.randrange(len(text) + 1)), 0)
     ends = [end for end in (text.find(mark, start) for mark in ",}]\n") if end > 0]
     return f"{text[:start]}: {value}{text[min(ends, default=len(text)) :]}"
+
+
+def spoil(body: Any, source: random.Random) -> None:
+    """Change one thing somewhere in an object: another value, a field less, one of another name, one of elsewhere."""
+    places = list(_places(body))
+    holder, name = source.choice(places)
+    match source.randrange(4):
+        case 0:
+            holder[name] = copy.deepcopy(source.choice((*VALUES, *SHAPES)))
+        case 1:
+            del holder[name]
+        case 2 if isinstance(holder, dict):
+            holder[source.choice(["name", "type", "properties", "containers", "env", "x"])] = holder.pop(name)
+        case _:
+            other, place = source.choice(places)
+            holder[name] = copy.deepcopy(other[place])
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, (dict, list)):
+        for name in value if isinstance(value, dict) else range(len(value)):
+            yield value, name
+            yield from _places(value[name])

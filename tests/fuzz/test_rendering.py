@@ -10,13 +10,16 @@ from pathlib import Path
 
 from controller.model import EntryKind, MemoryTree, RepositoryName, Stalled
 from controller.render import RenderRequest, build, render
+from controller.render.oam import render_application
 from controller.runtime import DirectoryTree
 from tests.render.generated import Maker
+from tests.render.oam.applications import CASES
+from tests.render.oam.compare import load
 from tests.render.requests import request_of
 
 from .conftest import Budget
 from .running import fuzz
-from .spoiling import soup, spoilt
+from .spoiling import soup, spoil, spoilt
 
 PLANTED = "never-to-be-read-17c3"
 OUTSIDE = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {PLANTED}}}\n"
@@ -128,3 +131,16 @@ def _built(root: Path, start: str) -> str:
         return build(DirectoryTree(root, RepositoryName("disk")), start).decode()
     except Stalled as error:
         return f"refused: {error}"
+
+
+def test_spoilt_oam_applications_are_rendered_or_refused(budget: Budget) -> None:
+    files = sorted(CASES.glob("*/application.yaml"))
+
+    def attempt(source: random.Random) -> bool:
+        body = load(source.choice(files))[0]
+        for _ in range(source.randint(1, 3)):
+            spoil(body, source)
+        render_application(body, by_steps=source.random() < 0.5)
+        return True
+
+    fuzz(budget, attempt)

@@ -127,8 +127,8 @@ def _check_types(components: Sequence[Component], definitions: Definitions, repo
 
 def _unknown(what: str, name: str, known: Any, refused: Mapping[str, str], path: FieldPath, report: Report) -> None:
     if not name:
-        return  # told already
-    if name in refused:
+        report.wrong(path, "not set", "Name it.")
+    elif name in refused:
         report.wrong(path, f"the {what} {name} is not supported", refused[name])
     else:
         report.wrong(path, f'there is no {what} "{name}"', suggestion(name, known))

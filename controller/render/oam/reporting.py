@@ -12,12 +12,15 @@ from controller.model import FieldPath, Invalid, Position, Problem, format_path
 Locate = Callable[[FieldPath], Position]  # the place of a field of the Application in its file
 
 
-def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
-    """Give the known name that is most like this one, "" when none is. `likeness` is difflib's ratio, at least."""
-    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=likeness)), "")
+def nearest(name: object, known: Iterable[str], *, likeness: float = 0.6) -> str:
+    """Give the known name that is most like this one, "" when none is. `likeness` is difflib's ratio, at least.
+
+    A name from YAML may be a number or null too.
+    """
+    return next(iter(get_close_matches(str(name), sorted(known), n=1, cutoff=likeness)), "")
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: object, known: Iterable[str]) -> str:
     """Say which name may have been meant; all of them when none is like it."""
     names = sorted(known)
     found = nearest(name, names)

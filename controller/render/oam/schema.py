@@ -45,10 +45,11 @@ def named(value: Any) -> str:
             return "a mapping"
 
 
-def _missing(default: Default, wanted: str, path: FieldPath, report: Report) -> Any:
+def _missing(default: Default, wanted: str, path: FieldPath, report: Report, stand_in: JsonValue) -> Any:
+    """Give the default; where there is none, tell it, and give something of the type for what is read after it."""
     if isinstance(default, Missing):
         report.wrong(path, "not set", f"Set it to {wanted}.")
-        return None
+        return stand_in
     return default
 
 
@@ -64,12 +65,13 @@ class Text:
         if not isinstance(value, str):
             advice = f'Write "{_shown(value)}" in quotes.' if isinstance(value, (bool, int, float)) else ""
             report.wrong(path, f"{named(value)}, and must be a string", advice)
-        elif self.pattern and not re.search(self.pattern, value):
+            return ""
+        if self.pattern and not re.search(self.pattern, value):
             report.wrong(path, f'"{value}" is not of the form that is taken', f"Write it like {self.example}.")
         return value
 
     def missing(self, path: FieldPath, report: Report) -> Any:
-        return _missing(self.default, "a string", path, report)
+        return _missing(self.default, "a string", path, report, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,13 @@ class Whole:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             report.wrong(path, f"{named(value)}, and must be a whole number")
-        elif (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
+            return 0
+        if (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
             report.wrong(path, f"{value} is not from {self.minimum} to {self.maximum}")
         return value
 
     def missing(self, path: FieldPath, report: Report) -> Any:
-        return _missing(self.default, "a whole number", path, report)
+        return _missing(self.default, "a whole number", path, report, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,11 @@ class Truth:
     def check(self, value: Any, path: FieldPath, report: Report) -> Any:
         if not isinstance(value, bool):
             report.wrong(path, f"{named(value)}, and must be true or false")
+            return False
         return value
 
     def missing(self, path: FieldPath, report: Report) -> Any:
-        return _missing(self.default, "true or false", path, report)
+        return _missing(self.default, "true or false", path, report, stand_in=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +124,11 @@ class OneOf:
             taken = ", ".join(f'"{one}"' for one in self.values)
             found = nearest(value, self.values) if isinstance(value, str) else ""
             report.wrong(path, f'"{_shown(value)}" is none of {taken}', f'Did you mean "{found}"?' if found else "")
+            return self.values[0]
         return value
 
     def missing(self, path: FieldPath, report: Report) -> Any:
-        return _missing(self.default, "one of " + ", ".join(self.values), path, report)
+        return _missing(self.default, "one of " + ", ".join(self.values), path, report, self.values[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +140,11 @@ class Amount:
     def check(self, value: Any, path: FieldPath, report: Report) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             report.wrong(path, f"{named(value)}, and must be a number or a string")
+            return 0
         return value
 
     def missing(self, path: FieldPath, report: Report) -> Any:
-        return _missing(self.default, "a number or a string", path, report)
+        return _missing(self.default, "a number or a string", path, report, 0)
 
 
 @dataclass(frozen=True, slots=True)

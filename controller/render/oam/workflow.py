@@ -221,7 +221,7 @@ class _Planner:
                 topologies.append(self.topologies[name])
             elif name in self.overrides:
                 overrides.append(name)
-            elif name not in {one.name for one in self.application.policies}:
+            elif name and name not in {one.name for one in self.application.policies}:
                 names = [one.name for one in self.application.policies]
                 advice = suggestion(name, names) if names else "Declare it under spec.policies."
                 self.report.wrong((*path, "policies", number), f'there is no policy "{name}"', advice)

@@ -6,7 +6,7 @@ from typing import Final
 
 from controller.render.oam.definition import Body, ComponentDefinition, Context, Parameters, Workload
 from controller.render.oam.patching import copied
-from controller.render.oam.schema import AnyMapping, Items, fields
+from controller.render.oam.schema import AnyMapping, Items, fields, named
 
 
 def _build_objects(parameters: Parameters, context: Context) -> Workload:
@@ -29,6 +29,15 @@ def _check_head(body: Body, context: Context, *below: str | int) -> None:
     for name in ("apiVersion", "kind"):
         if not isinstance(body.get(name), str) or not body[name]:
             context.report.wrong((*context.path, *below, name), "not set, so this is no object", "Add it.")
+    metadata = body.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        context.report.wrong((*context.path, *below, "metadata"), f"{named(metadata)}, and must be a mapping")
+        return
+    for name in ("name", "namespace"):
+        value = metadata.get(name)
+        if value is not None and not isinstance(value, str):
+            path = (*context.path, *below, "metadata", name)
+            context.report.wrong(path, f"{named(value)}, and must be a string", f'Write "{value}" in quotes.')
 
 
 K8S_OBJECTS: Final = ComponentDefinition(fields({"objects": Items(AnyMapping())}), _build_objects)
