@@ -279,6 +279,7 @@ def is_written_plain(text: str) -> bool:
     return _text(text, 0, 0, is_plain=_is_plain_in_v2, is_key=True) == text
 
 
+@lru_cache(maxsize=8192)
 def _is_plain_everywhere(text: str) -> bool:
     return is_string(text) and not _BASE60.fullmatch(text)
 

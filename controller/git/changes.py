@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from controller.git.objects import Damaged
+from controller.git.objects import Damaged, blob_id
 from controller.git.stream import check_path
 from controller.git.tree import GitTree
 from controller.model import ConvergeError, Stalled
@@ -67,11 +67,17 @@ class BranchFiles:
     def names(self, directory: str) -> tuple[str, ...]:
         return () if self.tree is None else self.tree.names(directory)
 
-    def read_ahead(self, files: Iterable[str], folders: Iterable[str]) -> None:
-        """Have these files, and all that is below these folders, in a few exchanges with git."""
+    def blob_id(self, path: str) -> str:
+        return "" if self.tree is None else self.tree.blob_id(path)
+
+    def read_ahead(self, files: Iterable[str], folders: Iterable[str], is_known: Callable[[str], bool]) -> None:
+        """Have these files, and all that is below these folders, in a few exchanges with git.
+
+        Files whose ids are known are not read: only the folders that say so.
+        """
         if self.tree is not None:
-            self.tree.prefetch(folders)
-            self.tree.prefetch_files(files)
+            self.tree.prefetch(folders, is_known=is_known)
+            self.tree.prefetch_files(files, is_known=is_known)
 
 
 class Overlay:
@@ -90,13 +96,28 @@ class Overlay:
         untouched = set(self._base.names(directory)) - touched
         return tuple(sorted(untouched | {name for name in touched if self._exists(_join(directory, name))}))
 
-    def read_ahead(self, files: Iterable[str], folders: Iterable[str]) -> None:
+    def blob_id(self, path: str) -> str:
+        """Give git's id of a file's content; "" where there is none."""
+        if path in self._files or not isinstance(self._base, BranchFiles):
+            data = self.read(path)
+            return "" if data is None else blob_id(data)
+        return self._base.blob_id(path)
+
+    def read_ahead(self, files: Iterable[str], folders: Iterable[str], is_known: Callable[[str], bool]) -> None:
         if isinstance(self._base, BranchFiles):
-            self._base.read_ahead(files, folders)
+            self._base.read_ahead(files, folders, is_known)
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is a file of that name."""
+        return bool(self.blob_id(path))
 
     def differences(self, files: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
-        """Leave out what is so already."""
-        return {path: data for path, data in files.items() if self.read(path) != data}
+        """Leave out what is so already: told by git's ids, so that no file is read for it."""
+        return {path: data for path, data in files.items() if not self._holds(path, data)}
+
+    def _holds(self, path: str, data: bytes | None) -> bool:
+        found = self.blob_id(path)
+        return found == ("" if data is None else blob_id(data, like=found))
 
     def write(self, files: Mapping[str, bytes | None]) -> None:
         for path, data in files.items():
@@ -107,7 +128,7 @@ class Overlay:
                 self._touched.setdefault(rest, set()).add(name)
 
     def _exists(self, path: str) -> bool:
-        return self.read(path) is not None or bool(self.names(path))
+        return self.has(path) or bool(self.names(path))
 
 
 @dataclass(slots=True)
@@ -158,7 +179,7 @@ def _differences(change: Change, overlay: Overlay) -> dict[str, bytes | None]:
     files = change.derive(overlay)
     for path in files:
         check_path(path)
-        if files[path] is not None and overlay.read(path) is None and overlay.names(path):
+        if files[path] is not None and not overlay.has(path) and overlay.names(path):
             raise Stalled(f"{path}: there is a folder of that name on the branch")
     return overlay.differences(files)
 

@@ -6,6 +6,7 @@ with the first question and ends when it is idle (`rest`) or with the last Tree 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections import OrderedDict
@@ -25,6 +26,7 @@ BLOB_CACHE_BYTES = 8 << 20
 LARGEST_CACHED_BYTES = BLOB_CACHE_BYTES // 4
 ENTRY_CACHE_COUNT = 100_000
 DAMAGE_MARK = "converge-damaged"
+SHA256_DIGITS = 64
 
 LINK, SUBMODULE, DIRECTORY = "120000", "160000", "40000"
 Heard = TypeVar("Heard")
@@ -178,6 +180,12 @@ class Objects:
                 _, dropped = self._directories.popitem(last=False)
                 self._entry_count -= len(dropped)
         return entries
+
+
+def blob_id(data: bytes, *, like: str = "") -> str:
+    """Give the id that git has for a file's content, in a repository whose ids are like this one. Pure."""
+    make = hashlib.sha256 if len(like) == SHA256_DIGITS else hashlib.sha1
+    return make(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def parse_directory(data: bytes, *, id_bytes: int) -> dict[str, TreeEntry]:

@@ -5,7 +5,7 @@ Paths are resolved as a POSIX file system resolves them, with the repository's r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,13 +96,21 @@ class GitTree:
         found = self._find(path)
         return "" if found is None else found.entry.oid
 
+    def blob_id(self, path: str) -> str:
+        """Give git's id of a file's content; "" where there is no file."""
+        found = self._find(path)
+        return "" if found is None or found.entry.mode in {DIRECTORY, SUBMODULE} else found.entry.oid
+
     def mode(self, path: str) -> str:
         """Give git's mode of what a path leads to (100644, 100755, 160000, 40000); "" where there is nothing."""
         found = self._find(path)
         return "" if found is None else found.entry.mode
 
-    def prefetch(self, paths: Iterable[str] = ("",)) -> None:
-        """Read everything under these paths in a few exchanges, as far as the cache holds it."""
+    def prefetch(self, paths: Iterable[str] = ("",), *, is_known: Callable[[str], bool] = lambda _blob: False) -> None:
+        """Read everything under these paths in a few exchanges, as far as the cache holds it.
+
+        Of a file whose blob `is_known` by its id, nothing is read but the folder it lies in.
+        """
         found = [one for one in map(self._find, paths) if one is not None]
         blobs = [one.entry.oid for one in found if one.entry.mode not in {DIRECTORY, SUBMODULE}]
         level = [one.entry.oid for one in found if one.entry.mode == DIRECTORY]
@@ -111,14 +119,14 @@ class GitTree:
             entries = [entry for oid in level for entry in self._objects.directory(oid).values()]
             blobs += [entry.oid for entry in entries if entry.mode not in {DIRECTORY, SUBMODULE}]
             level = [entry.oid for entry in entries if entry.mode == DIRECTORY]
-        self._objects.prefetch(blobs[:PREFETCH_LIMIT])
+        self._objects.prefetch([one for one in blobs[:PREFETCH_LIMIT] if not is_known(one)])
 
-    def prefetch_files(self, paths: Iterable[str]) -> None:
+    def prefetch_files(self, paths: Iterable[str], *, is_known: Callable[[str], bool]) -> None:
         """Read these files in a few exchanges: the folders that they lie in, and then what is in them."""
         wanted = list(paths)
         folders = [found for path in {one.rpartition("/")[0] for one in wanted} if (found := self._find(path))]
         self._objects.prefetch_directories(one.entry.oid for one in folders if one.entry.mode == DIRECTORY)
-        self.prefetch(wanted)
+        self.prefetch(wanted, is_known=is_known)
 
     def differences(self, other: GitTree) -> Iterator[str]:
         """Name the files that differ in another tree of the same mirror. Equal folders cost nothing."""
@@ -141,22 +149,39 @@ class GitTree:
         try:
             return self._known[path]
         except KeyError:
-            found = self._known[path] = self._walk(path)
+            found = self._known[path] = self._look(path)
             return found
 
+    def _look(self, path: str) -> _Found | None:
+        """Look into the folder that a path lies in, where that is known already; else go all the way."""
+        head, _, name = path.rpartition("/")
+        folder = self._known.get(head)
+        if folder is None or folder.entry.mode != DIRECTORY or name in {"", ".", ".."}:
+            return self._walk(path)
+        entry = self._objects.directory(folder.entry.oid).get(name)
+        if entry is None:
+            return None
+        return self._walk(path) if entry.mode == LINK else _Found(entry, f"{folder.path}/{name}".lstrip("/"))
+
     def _walk(self, path: str) -> _Found | None:
-        """Go down component by component; a link puts its target's components in its place."""
+        """Go down component by component; a link puts its target's components in its place.
+
+        Folders on the way are remembered, as long as the way is the path itself.
+        """
         pending = path.split("/")[::-1]
         at = [("", self._root)]
         links = 0
+        is_straight = True
         while pending:
             component = pending.pop()
             if component in {"", "."}:
+                is_straight = False
                 continue
             if component == "..":
                 if len(at) == 1:
                     raise self._leaves(path)
                 at.pop()
+                is_straight = False
                 continue
             here = at[-1][1]
             if here.mode == SUBMODULE:
@@ -167,8 +192,12 @@ class GitTree:
             if entry.mode == LINK:
                 links += 1
                 pending += self._target(path, entry, links).split("/")[::-1]
+                is_straight = False
             else:
                 at.append((component, entry))
+                if is_straight and pending and entry.mode == DIRECTORY:
+                    way = "/".join(name for name, _ in at[1:])
+                    self._known.setdefault(way, _Found(entry, way))
         return _Found(at[-1][1], "/".join(name for name, _ in at[1:]))
 
     def _target(self, path: str, entry: TreeEntry, links: int) -> str:

@@ -70,6 +70,7 @@ class Badge:
         return {f"{path}.svg": svg(self), f"{path}.json": endpoint(self)}
 
 
+@lru_cache(maxsize=len(SyncStatus) * len(Health))
 def colour_of(sync: SyncStatus, health: Health) -> Colour:
     """Give the colour of a state: of its two halves, the one that needs more attention."""
     return min(_SYNC[sync], _HEALTH[health], key=_WORST_FIRST.index)
@@ -128,14 +129,15 @@ def summary_badge(label: str, states: Iterable[tuple[SyncStatus, Health]]) -> Ba
     """Make the badge of an environment or of the fleet: how many applications are in which state, worst first."""
     counts: dict[str, int] = {}
     worst = Colour.GREEN
-    for sync, health in sorted(states, key=_rank):
+    for (sync, health), count in sorted(Counter(states).items(), key=lambda one: _rank(one[0])):
         word = str(sync) if sync is not SyncStatus.SYNCED or health is Health.HEALTHY else str(health)
-        counts[word] = counts.get(word, 0) + 1
+        counts[word] = counts.get(word, 0) + count
         worst = min(worst, colour_of(sync, health), key=_WORST_FIRST.index)
     message = ", ".join(f"{count} {word}" for word, count in counts.items())
     return Badge(label, message or "no applications", worst if counts else Colour.GREY)
 
 
+@lru_cache(maxsize=len(SyncStatus) * len(Health))
 def _rank(state: tuple[SyncStatus, Health]) -> tuple[int, int, int]:
     sync, health = state
     return _WORST_FIRST.index(colour_of(sync, health)), tuple(SyncStatus).index(sync), tuple(Health).index(health)

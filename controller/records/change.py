@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from controller.model import GroupRef, TargetName, Transition
-from controller.records.badges import PARTS, application_badge, part_badges
+from controller.records.badges import application_badge, part_badges
 from controller.records.earlier import earlier
-from controller.records.files import Files, Layered, read_ahead
+from controller.records.files import Files, Layered
 from controller.records.instances import application, instances, recorded_objects
-from controller.records.memory import written
+from controller.records.memory import memory, write_record
 from controller.records.pages import page
 from controller.records.paths import application_path, badge_path, page_path, status_path, target_folder, target_path
 from controller.records.showing import shown_time
@@ -45,17 +45,19 @@ class RecordChange:
         files = Layered(base)
         for start in range(0, len(self.transitions), TOGETHER):
             some = self.transitions[start : start + TOGETHER]
-            read_ahead(base, *_read_for(some))
+            files.read_ahead(*_read_for(some), is_known=memory().knows)
             for transition in some:
                 _write(transition, files)
         return files.result()
 
 
 def _read_for(transitions: Sequence[Transition]) -> tuple[list[str], list[str]]:
-    """Name the files that telling transitions reads, and the folders of which it reads all."""
+    """Name the files that telling transitions reads, and the folders of which it reads all.
+
+    Pages and badges are made anew and held against what git calls the old ones: those are never read.
+    """
     groups = list(dict.fromkeys(one.group for one in transitions))
-    files = [path for group in groups for path in (status_path(group), page_path(group), application_path(group))]
-    files += [badge_path(group, ending, of=of) for group in groups for of in ("", *PARTS) for ending in ("svg", "json")]
+    files = [path for group in groups for path in (status_path(group), application_path(group))]
     return files, [target_folder(one.report.placement) for one in transitions]
 
 
@@ -72,7 +74,7 @@ def _write(transition: Transition, files: Layered) -> None:
     path = status_path(group)
     before = earlier(files, path, "Status")
     new = status(transition, before)
-    files.write(path, written("Status", new, before, files.read(path)))
+    write_record(files, path, "Status", new, before)
     found = instances(transition.report, now, files)
     for where, instance in found.items():
         _write_instance(where, instance, files)
@@ -87,7 +89,7 @@ def _write(transition: Transition, files: Layered) -> None:
 
 
 def _write_instance(path: str, instance: dict[str, Any], files: Layered) -> None:
-    files.write(path, written("Instance", instance, earlier(files, path, "Instance"), files.read(path)))
+    write_record(files, path, "Instance", instance, earlier(files, path, "Instance"))
 
 
 def _of_first_target(

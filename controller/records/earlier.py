@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from controller.config import Validator
 from controller.documents import Dialect, decode, read
 from controller.model import Invalid, JsonValue
-from controller.records.files import Files
+from controller.records.files import Files, Identifies, Layered, blob_id
 from controller.records.memory import memory
 
 Earlier: TypeAlias = Mapping[str, Any]
@@ -48,19 +48,24 @@ def _validator(kind: str) -> Validator:
 
 
 def earlier(files: Files, path: str, kind: str) -> Earlier:
-    """Read a record, `NOTHING` where there is none that could be ours."""
+    """Read a record, `NOTHING` where there is none that could be ours. One that is known by its id is not read."""
+    if isinstance(files, Identifies | Layered):
+        known = memory().recall(kind, files.blob_id(path))
+        if known is not None:
+            return known
     data = files.read(path)
     return NOTHING if data is None else recorded(data, kind, path)
 
 
 def recorded(data: bytes, kind: str, path: str = "") -> Earlier:
     """Read a record's bytes, `NOTHING` where they could not be ours. `path` is for errors alone."""
-    known = memory().recall(kind, data)
+    name = blob_id(data)
+    known = memory().recall(kind, name)
     if known is not None:
         return known
     found = _read(data, path, kind)
     if found is not NOTHING:
-        memory().keep(kind, data, found)
+        memory().keep(kind, name, found)
     return found
 
 

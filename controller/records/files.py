@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol, runtime_checkable
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol, runtime_checkable
+
+SHA256_DIGITS: Final = 64
 
 
 class Files(Protocol):
@@ -15,16 +18,20 @@ class Files(Protocol):
 
 
 @runtime_checkable
-class ReadsAhead(Protocol):
-    """Files that are far away: many are had in the time of one."""
+class Identifies(Protocol):
+    """Files whose contents have names: git's ids. What a file says may be known by its id, without reading it."""
 
-    def read_ahead(self, files: Iterable[str], folders: Iterable[str]) -> None: ...
+    def blob_id(self, path: str) -> str:
+        """Give the id of a file's content; "" where there is no file."""
+
+    def read_ahead(self, files: Iterable[str], folders: Iterable[str], is_known: Callable[[str], bool]) -> None:
+        """Have many files, that are far away, in the time of one; but for those whose ids are known."""
 
 
-def read_ahead(files: Files, paths: Iterable[str], folders: Iterable[str] = ()) -> None:
-    """Say which files will be read, and below which folders all of them."""
-    if isinstance(files, ReadsAhead):
-        files.read_ahead(paths, folders)
+def blob_id(data: bytes, *, like: str = "") -> str:
+    """Give git's id of a content, in a repository whose ids are like this one."""
+    make = hashlib.sha256 if len(like) == SHA256_DIGITS else hashlib.sha1
+    return make(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 class Layered:
@@ -32,6 +39,7 @@ class Layered:
 
     def __init__(self, base: Files) -> None:
         self._base = base
+        self._named = base if isinstance(base, Identifies) else None
         self._read: dict[str, bytes | None] = {}
         self._written: dict[str, bytes] = {}
         self._new: dict[str, set[str]] = {}  # per directory, the names that were written
@@ -42,15 +50,36 @@ class Layered:
     def names(self, directory: str) -> tuple[str, ...]:
         return tuple(sorted({*self._base.names(directory), *self._new.get(directory, ())}))
 
+    def blob_id(self, path: str) -> str:
+        """Give the id of a file's content; "" where there is no file. Nothing is read where the base knows it."""
+        if self._named is not None and path not in self._written:
+            return self._named.blob_id(path)
+        data = self.read(path)
+        return "" if data is None else blob_id(data)
+
+    def read_ahead(
+        self, paths: Iterable[str], folders: Iterable[str] = (), *, is_known: Callable[[str], bool]
+    ) -> None:
+        """Say which files will be read, and below which folders all of them."""
+        if self._named is not None:
+            self._named.read_ahead(paths, folders, is_known)
+
     def write(self, path: str, data: bytes) -> None:
         """Say what a file shall be; nothing where it is so already."""
-        if self.read(path) == data:
+        if self._written[path] == data if path in self._written else self._is_so(path, data):
             return
         self._written[path] = data
         rest = path
         while rest:
             rest, _, name = rest.rpartition("/")
             self._new.setdefault(rest, set()).add(name)
+
+    def _is_so(self, path: str, data: bytes) -> bool:
+        """Tell whether the base has this content."""
+        if self._named is None:
+            return self._before(path) == data
+        found = self._named.blob_id(path)
+        return bool(found) and found == blob_id(data, like=found)
 
     def _before(self, path: str) -> bytes | None:
         """Read the base, each file once: it may be far away."""
@@ -60,4 +89,4 @@ class Layered:
 
     def result(self) -> Mapping[str, bytes | None]:
         """Give the files that differ from the base, sorted by path."""
-        return {path: data for path, data in sorted(self._written.items()) if self._before(path) != data}
+        return {path: data for path, data in sorted(self._written.items()) if not self._is_so(path, data)}

@@ -9,18 +9,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from functools import cache
-from hashlib import blake2b
 from threading import Lock
 from typing import Any, Final
 
 import orjson
 
 from controller.documents import write
+from controller.records.files import Layered, blob_id
 
 MOST_BYTES: Final = 24 << 20  # packed: some twenty thousand records, those of two thousand applications
 OVERHEAD_BYTES: Final = 250  # that a record costs beside its own
 PACKING: Final = 1  # of zlib: the fastest
-DIGEST_BYTES: Final = 16
+REMEMBERED: Final = ("Instance", "Status")
 
 
 class Memory:
@@ -30,45 +30,43 @@ class Memory:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._lock = Lock()  # records are read in several threads
-        self._known: dict[bytes, tuple[bytes, bool]] = {}  # in the order in which they were used
+        self._known: dict[tuple[str, str], tuple[bytes, bool]] = {}  # in the order in which they were used
 
-    def recall(self, kind: str, data: bytes) -> dict[str, Any] | None:
-        """Give what a record says, a copy; None where it is not known."""
-        digest = _digest(kind, data)
+    def recall(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Give what a record says, a copy; None where it is not known. `name` is git's id of its bytes."""
         with self._lock:
-            found = self._known.pop(digest, None)
+            found = self._known.pop((kind, name), None)
             if found is None:
                 return None
-            self._known[digest] = found
+            self._known[kind, name] = found
         value: dict[str, Any] = orjson.loads(zlib.decompress(found[0]))
         return value
 
-    def is_ours(self, kind: str, data: bytes) -> bool:
-        """Tell whether a record was written here."""
-        return self._known.get(_digest(kind, data), (b"", False))[1]
+    def knows(self, name: str) -> bool:
+        """Tell whether it is known what these bytes say, as a record of any kind."""
+        return any((kind, name) in self._known for kind in REMEMBERED)
 
-    def keep(self, kind: str, data: bytes, value: Mapping[str, Any], *, is_ours: bool = False) -> None:
+    def is_ours(self, kind: str, name: str) -> bool:
+        """Tell whether a record was written here."""
+        return self._known.get((kind, name), (b"", False))[1]
+
+    def keep(self, kind: str, name: str, value: Mapping[str, Any], *, is_ours: bool = False) -> None:
         """Remember what a valid record says."""
         try:
             said = zlib.compress(orjson.dumps(value), PACKING)
         except TypeError:
             return  # numbers that JSON does not have: read again next time
-        digest = _digest(kind, data)
         with self._lock:
-            self._drop(digest)
-            self._known[digest] = (said, is_ours)
+            self._drop((kind, name))
+            self._known[kind, name] = (said, is_ours)
             self._bytes += len(said) + OVERHEAD_BYTES
             while self._bytes > self._most_bytes and self._known:
                 self._drop(next(iter(self._known)))
 
-    def _drop(self, digest: bytes) -> None:
-        dropped = self._known.pop(digest, None)
+    def _drop(self, key: tuple[str, str]) -> None:
+        dropped = self._known.pop(key, None)
         if dropped is not None:
             self._bytes -= len(dropped[0]) + OVERHEAD_BYTES
-
-
-def _digest(kind: str, data: bytes) -> bytes:
-    return blake2b(data, digest_size=DIGEST_BYTES, person=kind.encode()[:16]).digest()
 
 
 @cache
@@ -77,11 +75,11 @@ def memory() -> Memory:
     return Memory()
 
 
-def written(kind: str, value: dict[str, Any], before: Mapping[str, Any], old: bytes | None) -> bytes:
-    """Write a record; one that says what the old one says has its bytes, where they were written here."""
+def write_record(files: Layered, path: str, kind: str, value: dict[str, Any], before: Mapping[str, Any]) -> None:
+    """Write a record; one that says what the old one says keeps its bytes, where they were written here."""
     known = memory()
-    if old is not None and before == value and known.is_ours(kind, old):
-        return old
+    if before == value and known.is_ours(kind, files.blob_id(path)):
+        return
     data = write(value)
-    known.keep(kind, data, value, is_ours=True)
-    return data
+    known.keep(kind, blob_id(data), value, is_ours=True)
+    files.write(path, data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
@@ -59,6 +59,7 @@ class Model:
     pod: Path | None = None  # where the pod template is
 
 
+@lru_cache(maxsize=1_024)
 def parse_path(text: str) -> Path:
     """Read a path; "." is the object itself. Raises ValueError for what is none."""
     if text == ".":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final
 
 from controller.documents import write
@@ -21,8 +21,8 @@ from controller.model import (
     headline_sync,
 )
 from controller.records.badges import application_badge, summary_badge, version_of
-from controller.records.earlier import NOTHING, earlier, recorded
-from controller.records.files import Files, Layered, read_ahead
+from controller.records.earlier import NOTHING, earlier
+from controller.records.files import Files, Layered
 from controller.records.identity import environment_key, identity
 from controller.records.markdown import link, plain
 from controller.records.paths import (
@@ -60,14 +60,12 @@ class _Line:
 def overview(base: Files) -> Mapping[str, bytes | None]:
     """Give README.md, and the badges and records of environments and fleet, where they differ from the base."""
     files = Layered(base)
-    records = tuple(_applications(base))
+    records = tuple(_applications(files))
     environments: dict[EnvironmentName, list[_Line]] = {}
     applications: dict[ApplicationName, list[_Line]] = {}
     for one in records:
         environments.setdefault(one.group.environment, []).append(one)
         applications.setdefault(one.group.application, []).append(one)
-    drawn = [f"badges/{APPLICATIONS}/{segment(one)}.{ending}" for one in applications for ending in ("svg", "json")]
-    read_ahead(base, drawn)
     for environment, members in sorted(environments.items()):
         _write_environment(environment, members, files)
     for name, members in sorted(applications.items()):
@@ -81,21 +79,38 @@ def overview(base: Files) -> Mapping[str, bytes | None]:
     return files.result()
 
 
-def _applications(base: Files) -> Iterator[_Line]:
+def _applications(files: Layered) -> Iterator[_Line]:
     """Read every application's record. One that is damaged is left out until its next transition writes it anew."""
-    for environment in base.names("cmdb"):
-        paths = [f"cmdb/{environment}/{name}/{APPLICATION}.yaml" for name in base.names(f"cmdb/{environment}")]
-        read_ahead(base, paths)
+    known = _lines()
+    for environment in files.names("cmdb"):
+        paths = [f"cmdb/{environment}/{name}/{APPLICATION}.yaml" for name in files.names(f"cmdb/{environment}")]
+        files.read_ahead(paths, is_known=known.__contains__)
         for path in paths:
-            data = base.read(path)
-            if data is not None and (line := _line(data)) is not None:
+            name = files.blob_id(path)
+            if not name:
+                continue
+            if name not in known:
+                known.keep(name, _line(files, path))
+            if (line := known[name]) is not None:
                 yield line
 
 
-@lru_cache(maxsize=KNOWN)
-def _line(data: bytes) -> _Line | None:
-    """Read an application's record: once, as long as its bytes stay the same."""
-    record = recorded(data, "Instance")
+class _Lines(dict[str, "_Line | None"]):
+    """What the overview says of applications, by git's ids of their records. Losing it costs time."""
+
+    def keep(self, name: str, line: _Line | None) -> None:
+        self[name] = line
+        while len(self) > KNOWN:
+            self.pop(next(iter(self)), None)
+
+
+@cache
+def _lines() -> _Lines:
+    return _Lines()
+
+
+def _line(files: Files, path: str) -> _Line | None:
+    record = earlier(files, path, "Instance")
     if not record or not isinstance(record["attributes"].get("environment"), str) or record["model"] != "Application":
         return None
     group = GroupRef(EnvironmentName(record["attributes"]["environment"]), ApplicationName(record["name"]))
