@@ -11,9 +11,9 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary, finalize
 
 from controller.git.command import hardened
@@ -37,8 +37,7 @@ class Damaged(Transient):
     """The mirror on our disk lacks an object or holds a broken one: it is marked, and fetched again at the next use."""
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(NamedTuple):
     mode: str  # as git writes it: 100644, 100755, 120000 (link), 160000 (submodule), 40000 (directory)
     oid: str
 
@@ -191,15 +190,20 @@ def blob_id(data: bytes, *, like: str = "") -> str:
 def parse_directory(data: bytes, *, id_bytes: int) -> dict[str, TreeEntry]:
     """Read a tree object: `<mode> <name>NUL<binary id>`, again and again. Pure."""
     entries = {}
-    start = 0
-    while start < len(data):
-        space = data.index(b" ", start)
-        end = data.index(b"\0", space)
-        following = end + 1 + id_bytes
-        name = data[space + 1 : end].decode(errors="surrogateescape")
-        entries[name] = TreeEntry(data[start:space].decode(), data[end + 1 : following].hex())
-        start = following
+    start, whole = 0, len(data)
+    find = data.index
+    while start < whole:
+        end = find(b"\0", start)
+        mode, _, name = data[start:end].partition(b" ")
+        start = end + 1 + id_bytes
+        entries[name.decode(errors="surrogateescape")] = TreeEntry(_mode(mode), data[end + 1 : start].hex())
     return entries
+
+
+@lru_cache(maxsize=16)
+def _mode(written: bytes) -> str:
+    """Read a mode: a few that all entries share."""
+    return written.decode()
 
 
 def _hear_size(pipe: Pipe, oid: str) -> int:

@@ -74,22 +74,18 @@ def _write(transition: Transition, files: Layered) -> None:
     path = status_path(group)
     before = earlier(files, path, "Status")
     new = status(transition, before)
-    write_record(files, path, "Status", new, before)
+    write_record(files, path, "Status", new)
     found = instances(transition.report, now, files)
     for where, instance in found.items():
-        _write_instance(where, instance, files)
+        write_record(files, where, "Instance", instance)
     of_group = application(group, new)
-    _write_instance(application_path(group), of_group, files)
+    write_record(files, application_path(group), "Instance", of_group)
     placements: Any = new["placements"]
     badges = {"": application_badge(of_group, placements), **part_badges(of_group)}
     for of, badge in badges.items():
         for ending, data in badge.files("").items():
             files.write(badge_path(group, ending.removeprefix("."), of=of), data)
     files.write(page_path(group), page(group, new, _of_first_target(transition, new, found, files)))
-
-
-def _write_instance(path: str, instance: dict[str, Any], files: Layered) -> None:
-    write_record(files, path, "Instance", instance, earlier(files, path, "Instance"))
 
 
 def _of_first_target(

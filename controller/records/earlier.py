@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from controller.config import Validator
 from controller.documents import Dialect, decode, read
 from controller.model import Invalid, JsonValue
-from controller.records.files import Files, Identifies, Layered, blob_id
+from controller.records.files import Files, Layered, blob_id
 from controller.records.memory import memory
 
 Earlier: TypeAlias = Mapping[str, Any]
@@ -49,7 +49,7 @@ def _validator(kind: str) -> Validator:
 
 def earlier(files: Files, path: str, kind: str) -> Earlier:
     """Read a record, `NOTHING` where there is none that could be ours. One that is known by its id is not read."""
-    if isinstance(files, Identifies | Layered):
+    if isinstance(files, Layered):
         known = memory().recall(kind, files.blob_id(path))
         if known is not None:
             return known

@@ -41,6 +41,7 @@ class Layered:
         self._base = base
         self._named = base if isinstance(base, Identifies) else None
         self._read: dict[str, bytes | None] = {}
+        self._ids: dict[str, str] = {}  # of the base
         self._written: dict[str, bytes] = {}
         self._new: dict[str, set[str]] = {}  # per directory, the names that were written
 
@@ -53,13 +54,11 @@ class Layered:
     def blob_id(self, path: str) -> str:
         """Give the id of a file's content; "" where there is no file. Nothing is read where the base knows it."""
         if self._named is not None and path not in self._written:
-            return self._named.blob_id(path)
+            return self._id_before(path, self._named)
         data = self.read(path)
         return "" if data is None else blob_id(data)
 
-    def read_ahead(
-        self, paths: Iterable[str], folders: Iterable[str] = (), *, is_known: Callable[[str], bool]
-    ) -> None:
+    def read_ahead(self, paths: Iterable[str], folders: Iterable[str] = (), *, is_known: Callable[[str], bool]) -> None:
         """Say which files will be read, and below which folders all of them."""
         if self._named is not None:
             self._named.read_ahead(paths, folders, is_known)
@@ -78,8 +77,13 @@ class Layered:
         """Tell whether the base has this content."""
         if self._named is None:
             return self._before(path) == data
-        found = self._named.blob_id(path)
+        found = self._id_before(path, self._named)
         return bool(found) and found == blob_id(data, like=found)
+
+    def _id_before(self, path: str, base: Identifies) -> str:
+        if path not in self._ids:
+            self._ids[path] = base.blob_id(path)
+        return self._ids[path]
 
     def _before(self, path: str) -> bytes | None:
         """Read the base, each file once: it may be far away."""

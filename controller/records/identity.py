@@ -82,4 +82,7 @@ def _id(key: str) -> str:
 
 
 def _joined(*parts: str) -> str:
+    plain = "/".join(parts)
+    if "%" not in plain and plain.count("/") == len(parts) - 1:
+        return plain
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)

@@ -11,7 +11,9 @@ LONGEST = 160
 
 def plain(text: str, *, limit: int = LONGEST) -> str:
     """Escape a text, as one line of at most `limit` characters."""
-    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else " " for one in text)
+    line = " ".join(text.split())
     shortened = line if len(line) <= limit else f"{line[: limit - 1]}…"
     return _MARKUP.sub(r"\\\1", shortened)
 

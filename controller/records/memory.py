@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 from threading import Lock
 from typing import Any, Final
 
@@ -18,55 +20,78 @@ from controller.documents import write
 from controller.records.files import Layered, blob_id
 
 MOST_BYTES: Final = 24 << 20  # packed: some twenty thousand records, those of two thousand applications
-OVERHEAD_BYTES: Final = 250  # that a record costs beside its own
+OVERHEAD_BYTES: Final = 400  # that a record costs beside its own
 PACKING: Final = 1  # of zlib: the fastest
+DIGEST_BYTES: Final = 16
 REMEMBERED: Final = ("Instance", "Status")
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """`said` is packed JSON; `written` its digest where the record was written here, so that its bytes are ours."""
+
+    said: bytes
+    written: bytes
+
+
 class Memory:
-    """The records that were seen last. `is_ours` of what was written here: its bytes are as they would be again."""
+    """The records that were seen last, by kind and by git's ids of their bytes."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._lock = Lock()  # records are read in several threads
-        self._known: dict[tuple[str, str], tuple[bytes, bool]] = {}  # in the order in which they were used
+        self._known: dict[tuple[str, str], _Known] = {}  # in the order in which they were used
 
     def recall(self, kind: str, name: str) -> dict[str, Any] | None:
-        """Give what a record says, a copy; None where it is not known. `name` is git's id of its bytes."""
+        """Give what a record says, a copy; None where it is not known."""
         with self._lock:
             found = self._known.pop((kind, name), None)
             if found is None:
                 return None
             self._known[kind, name] = found
-        value: dict[str, Any] = orjson.loads(zlib.decompress(found[0]))
+        value: dict[str, Any] = orjson.loads(zlib.decompress(found.said))
         return value
 
     def knows(self, name: str) -> bool:
         """Tell whether it is known what these bytes say, as a record of any kind."""
         return any((kind, name) in self._known for kind in REMEMBERED)
 
-    def is_ours(self, kind: str, name: str) -> bool:
-        """Tell whether a record was written here."""
-        return self._known.get((kind, name), (b"", False))[1]
+    def is_written(self, kind: str, name: str, value: Mapping[str, Any]) -> bool:
+        """Tell whether these bytes are what was written here for this very value."""
+        found = self._known.get((kind, name))
+        said = _said(value) if found is not None and found.written else None
+        return said is not None and found is not None and found.written == _digest(said)
 
     def keep(self, kind: str, name: str, value: Mapping[str, Any], *, is_ours: bool = False) -> None:
         """Remember what a valid record says."""
-        try:
-            said = zlib.compress(orjson.dumps(value), PACKING)
-        except TypeError:
-            return  # numbers that JSON does not have: read again next time
+        said = _said(value)
+        if said is None:
+            return  # read again next time
+        known = _Known(zlib.compress(said, PACKING), _digest(said) if is_ours else b"")
         with self._lock:
             self._drop((kind, name))
-            self._known[kind, name] = (said, is_ours)
-            self._bytes += len(said) + OVERHEAD_BYTES
+            self._known[kind, name] = known
+            self._bytes += len(known.said) + OVERHEAD_BYTES
             while self._bytes > self._most_bytes and self._known:
                 self._drop(next(iter(self._known)))
 
     def _drop(self, key: tuple[str, str]) -> None:
         dropped = self._known.pop(key, None)
         if dropped is not None:
-            self._bytes -= len(dropped[0]) + OVERHEAD_BYTES
+            self._bytes -= len(dropped.said) + OVERHEAD_BYTES
+
+
+def _said(value: Mapping[str, Any]) -> bytes | None:
+    """Give a record as JSON; None where it has numbers that JSON does not have."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return None
+
+
+def _digest(said: bytes) -> bytes:
+    return blake2b(said, digest_size=DIGEST_BYTES).digest()
 
 
 @cache
@@ -75,11 +100,10 @@ def memory() -> Memory:
     return Memory()
 
 
-def write_record(files: Layered, path: str, kind: str, value: dict[str, Any], before: Mapping[str, Any]) -> None:
-    """Write a record; one that says what the old one says keeps its bytes, where they were written here."""
-    known = memory()
-    if before == value and known.is_ours(kind, files.blob_id(path)):
+def write_record(files: Layered, path: str, kind: str, value: dict[str, Any]) -> None:
+    """Write a record; one that is there already, as it was written here, costs no writing."""
+    if memory().is_written(kind, files.blob_id(path), value):
         return
     data = write(value)
-    known.keep(kind, blob_id(data), value, is_ours=True)
+    memory().keep(kind, blob_id(data), value, is_ours=True)
     files.write(path, data)

@@ -79,13 +79,17 @@ def parse_path(text: str) -> Path:
 def values_at(value: Any, path: Path) -> Any:
     """Give what is at a path: a value, a list for `[*]`, a mapping for `[field]`; None where there is nothing."""
     for index, step in enumerate(path):
-        rest = path[index + 1 :]
         if step.each:
+            rest = path[index + 1 :]
             found = (values_at(one, rest) for one in value) if isinstance(value, list) else ()
             return [one for one in found if one is not None] or None
         if step.by:
-            return _by_name(value, step.by, rest)
-        value = value.get(step.name) if isinstance(value, dict) else None
+            return _by_name(value, step.by, path[index + 1 :])
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step.name)
+        if value is None:
+            return None
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 FONT_PIXELS: Final = 11
@@ -19,6 +20,7 @@ _OTHER: Final = {"·": 745, "…": 1676, "•": 1117, "–": 1302, "—": 2048}
 _WIDE, _NARROW = 2048, 1302
 
 
+@lru_cache(maxsize=4_096)
 def width(text: str) -> int:
     """Give a text's width in whole pixels, rounded up."""
     return -(-sum(map(_units, text)) * FONT_PIXELS // _EM)
