@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
+from yaml import MappingStartEvent, ScalarEvent, SequenceStartEvent
 
-from controller.documents.resolving import MAYBE_SPECIAL, RESOLVERS, Dialect, ScalarError, resolve_tagged
+from controller.documents.resolving import NUMBER_STARTS, RESOLVERS, WORDS, Dialect, ScalarError, resolve_tagged
 from controller.documents.scalars import (
     UINT64_MAX,
     BareKey,
@@ -31,7 +32,8 @@ MAX_ALIASED_NODES: Final = 400_000  # go-yaml's budget for a document of moderat
 
 Replace = Callable[[str, bool, Position], JsonValue]  # a scalar's text, whether it is plain, and where it stands
 
-_NO_KEY: Final = object()
+KEY_STARTS: Final = NUMBER_STARTS | {"<"}  # a plain key that starts with one of these may be no string
+_UNFINISHED: Final = object()
 _MERGE: Final = object()
 _SPELLED_NULLS: Final = {(text, flow): SpelledNull(text, flow) for text in ("", "~") for flow in (False, True)}
 
@@ -88,63 +90,74 @@ class _Constructor:
         self._path = path
         self._dialect = dialect
         self._strict = strict
+        self._words = WORDS[dialect]
         self._resolve = RESOLVERS[dialect]
         self._aliased = 0
 
     def documents(self, events: Iterator[Any]) -> Iterator[Document]:
         index = 0
         for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                first = next(events)
-                value: Any = self._node(first, events)
+            if event.__class__ is yaml.DocumentStartEvent:
+                value, line = self._document(events)
                 if value is not None and value.__class__ is not SpelledNull:
-                    yield Document(value, first.start_mark.line + 1, index)
+                    yield Document(value, line, index)
                 index += 1
 
-    def _node(self, event: Any, events: Iterator[Any]) -> JsonValue:  # noqa: C901, PLR0912, PLR0915  one loop: a call per node would double the time
-        """Build the value that starts with this event: a loop with a stack, so that depth costs no recursion."""
-        resolve, replace, styled = self._resolve, self._replace, self._styled
+    def _document(self, events: Iterator[Any]) -> tuple[Any, int]:  # noqa: C901, PLR0912, PLR0915  one loop: a call per node would double the time
+        """Build the value that comes next, and tell its line: a loop with a stack, so that depth costs no recursion.
+
+        `key` is where in a mapping the next value goes; `is_key` says that a mapping waits for its next key.
+        """
+        words, resolve, replace, styled = self._words, self._resolve, self._replace, self._styled
         anchors: dict[str, Any] = {}
         stack: list[tuple[Any, Any, str | None, Any, bool]] = []
         container: Any = None
-        key: Any = _NO_KEY
+        key: Any = None
+        is_key = False
         anchor: str | None = None
         merges: Any = None
         in_flow = False  # read only where styled: a blank null is text there
-        while True:
+        line = 0
+        for event in events:
             kind = event.__class__
-            if kind is yaml.ScalarEvent:
+            if kind is ScalarEvent:
                 value = event.value
-                is_value = key is not _NO_KEY or container.__class__ is not dict
                 if replace is not None and "$" in value:
                     value = replace(value, event.implicit[0], self._position(event))
                 elif event.implicit[0]:
-                    if is_value and (not value or value[0] in MAYBE_SPECIAL):
-                        value = self._scalar(resolve, value, event)
+                    if is_key:
+                        if value not in words and value[0] not in KEY_STARTS and value not in container:
+                            if event.anchor is not None:
+                                anchors[event.anchor] = value
+                            key, is_key = value, False
+                            continue
+                    elif value in words:
+                        value = words[value]
                         if value is None and styled:
                             value = _SPELLED_NULLS.get((event.value, in_flow))
+                    elif value[0] in NUMBER_STARTS:
+                        value = self._scalar(resolve, value, event)
                 elif event.tag is not None and event.tag != "!":
                     value = self._tagged(event)
-                elif styled and is_value:
+                elif styled and not is_key:
                     value = Folded(value) if event.style == ">" else Quoted(value)
                 if event.anchor is not None:
                     anchors[event.anchor] = value
-            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                if container.__class__ is dict and key is _NO_KEY:
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                if is_key:
                     raise self._wrong(event, "a mapping or a list can't be a key")
                 if len(stack) >= MAX_DEPTH:
                     raise self._wrong(event, f"nested deeper than {MAX_DEPTH} levels")
+                if container is None:
+                    line = event.start_mark.line + 1
                 stack.append((container, key, anchor, merges, in_flow))
                 in_flow = in_flow or event.flow_style
-                if event.anchor is not None:
-                    anchors[event.anchor] = _NO_KEY  # known only when it is complete: it can't contain itself
-                container, key, anchor, merges = (
-                    ({} if kind is yaml.MappingStartEvent else []),
-                    _NO_KEY,
-                    event.anchor,
-                    None,
-                )
-                event = next(events)
+                anchor = event.anchor
+                if anchor is not None:
+                    anchors[anchor] = _UNFINISHED  # known only when it is complete: it can't contain itself
+                is_key = kind is MappingStartEvent
+                container = {} if is_key else []
+                merges = None
                 continue
             elif kind is yaml.AliasEvent:
                 value = self._alias(event, anchors)
@@ -153,20 +166,21 @@ class _Constructor:
                 if anchor is not None:
                     anchors[anchor] = value
                 container, key, anchor, merges, in_flow = stack.pop()
-            if container.__class__ is dict:
-                if key is _NO_KEY:
-                    key = self._key(value, event, container, top=len(stack) == 1)
-                elif key is _MERGE:
+                is_key = False
+            if is_key:
+                key = self._key(value, event, container, top=len(stack) == 1)
+                is_key = False
+            elif container.__class__ is dict:
+                if key is _MERGE:
                     merges = [*(merges or ()), (len(container), self._mergeable(value, event))]
-                    key = _NO_KEY
                 else:
                     container[key] = value
-                    key = _NO_KEY
+                is_key = True
             elif container is None:
-                return value  # type: ignore[no-any-return]
+                return value, line or event.start_mark.line + 1
             else:
                 container.append(value)
-            event = next(events)
+        raise AssertionError("libyaml ends a document before its stream")
 
     def _scalar(self, resolve: Callable[[str], JsonValue], text: str, event: Any) -> JsonValue:
         try:
@@ -185,7 +199,7 @@ class _Constructor:
         if event.__class__ is yaml.ScalarEvent and event.implicit[0] and isinstance(value, str):
             if value == "<<":
                 return _MERGE
-            if not value or value[0] in MAYBE_SPECIAL:
+            if value in self._words or value[0] in NUMBER_STARTS:
                 value = self._plain_key(value, event, top=top)
         elif not isinstance(value, str):
             value = self._key_text(unspelled(value), value, event, top=top)
@@ -221,7 +235,7 @@ class _Constructor:
         value = anchors.get(event.anchor, self)
         if value is self:
             raise self._wrong(event, f"the anchor &{event.anchor} is not known here")
-        if value is _NO_KEY:
+        if value is _UNFINISHED:
             raise self._wrong(event, f"the value of the anchor &{event.anchor} contains itself")
         copied: JsonValue = self._copy(value, event)
         return copied

@@ -34,8 +34,9 @@ class ScalarError(ValueError):
     """A scalar that has no value in JSON, or not the one that its tag claims."""
 
 
-# A plain scalar that starts with none of these is a string.
-MAYBE_SPECIAL: Final = frozenset("+-.0123456789yYnNtTfFoO~<")
+# A plain scalar is a string unless it is one of its dialect's `WORDS` or starts as a number or a time does.
+NUMBER_STARTS: Final = frozenset("+-.0123456789")
+MAYBE_SPECIAL: Final = NUMBER_STARTS | frozenset("yYnNtTfFoO~<")
 
 _NULLS: Final[dict[str, JsonValue]] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
 _BOOLS: Final[dict[str, JsonValue]] = {
@@ -46,7 +47,7 @@ _OLD_BOOLS: Final[dict[str, JsonValue]] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "off", "Off", "OFF"), False),
 }
-_WORDS: Final = {
+WORDS: Final = {
     Dialect.KUBERNETES: {**_NULLS, **_BOOLS, **_OLD_BOOLS},
     Dialect.KUSTOMIZE: {**_NULLS, **_BOOLS},
 }
@@ -71,9 +72,11 @@ Resolver = Callable[[str], JsonValue]
 
 def resolve_kubernetes(text: str) -> JsonValue:
     """Give the value of a plain scalar as `kubectl apply` sends it. Raises ScalarError for `.inf` and `.nan`."""
-    words = _WORDS[Dialect.KUBERNETES]
+    words = WORDS[Dialect.KUBERNETES]
     if text in words:
         return words[text]
+    if text[0] not in NUMBER_STARTS:
+        return text
     if _PLAIN_DECIMAL.fullmatch(text):
         return int(text)
     number = _number(text, dialect=Dialect.KUBERNETES)
@@ -84,9 +87,11 @@ def resolve_kubernetes(text: str) -> JsonValue:
 
 def resolve_kustomize(text: str) -> JsonValue:
     """Give the value of a plain scalar as `kustomize build` prints it, spelled where that differs from the file."""
-    words = _WORDS[Dialect.KUSTOMIZE]
+    words = WORDS[Dialect.KUSTOMIZE]
     if text in words:
         return words[text]
+    if text[0] not in NUMBER_STARTS:
+        return text
     if _PLAIN_DECIMAL.fullmatch(text):
         return int(text)
     moment = time_as_json(text)
@@ -131,15 +136,11 @@ def resolve_tagged(tag: str, text: str, dialect: Dialect) -> JsonValue:
 
 def is_string(text: str) -> bool:
     """Tell whether a plain scalar is read as the string it looks like by both dialects."""
-    if not text or text[0] in MAYBE_SPECIAL:
-        return not (
-            text in _WORDS[Dialect.KUBERNETES]
-            or text == "<<"
-            or _NOT_JSON.fullmatch(text)
-            or _is_number(text)
-            or time_as_json(text) is not None
-        )
-    return True
+    if text in WORDS[Dialect.KUBERNETES] or text == "<<":
+        return False
+    if text[0] not in NUMBER_STARTS:
+        return True
+    return not (_NOT_JSON.fullmatch(text) or _is_number(text) or time_as_json(text) is not None)
 
 
 def time_as_json(text: str) -> str | None:

@@ -8,17 +8,19 @@ goyaml.v2 encode.go (what is quoted) and emitterc.go (how it is laid out).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cmp_to_key, lru_cache
 from typing import Any, Final
 
 from controller.documents.resolving import MAYBE_SPECIAL, ScalarError, is_string, resolve_kubernetes, time_as_json
-from controller.documents.scalars import SpelledStr, format_float
+from controller.documents.scalars import Quoted, SpelledStr, format_float
 from controller.model import JsonValue
 
 WIDTH: Final = 80
 _MAX_KEY_BYTES: Final = 128
 _CACHED_KEYS: Final = 12  # objects of Kubernetes have the same few sets of keys; maps of data do not
+_KEY_TYPES: Final = frozenset({str})
+_JSON_TYPES: Final = frozenset({str, Quoted, int, float, bool, type(None), dict, list})
 _BASE60: Final = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 # The common case: nothing that could be an indicator, a break, or another type, and no space to fold at.
 _SIMPLE: Final = re.compile(r"[A-Za-z_/$(][A-Za-z0-9_./()$=+-]*(?::[A-Za-z0-9_./()$=+-]+)*")
@@ -39,15 +41,21 @@ _ESCAPES: Final = {
 def write(value: JsonValue) -> bytes:
     """Write one YAML document that kubectl and kustomize read back equal. Keys stay in their order."""
     out: list[str] = []
-    _Writer(out, _is_plain_everywhere).document(value)
+    _Writer(out, _is_plain_everywhere, _entries_as_they_are).document(value)
     return "".join(out).encode()
 
 
-def write_as_kustomize(value: JsonValue) -> bytes:
-    """Write one YAML document to the byte as kustomize prints it: keys in natural order, go-yaml v2's quotes."""
+def write_as_kustomize(value: Any, bare: Callable[[Any], Any] = lambda value: value) -> bytes:
+    """Write one YAML document to the byte as kustomize prints it: keys in natural order, go-yaml v2's quotes.
+
+    `bare` is asked for the JSON of what is none of its types, so that it needs no copy of the whole document.
+    """
     out: list[str] = []
-    _Writer(out, _is_plain_in_v2, order=natural_order).document(value)
+    _Writer(out, _is_plain_in_v2, _entries_in_order, bare).document(value)
     return "".join(out).encode()
+
+
+Entries = Iterable[tuple[str, str | None]]  # keys, and how each is written: None where it can't stand before a colon
 
 
 class _Writer:
@@ -57,13 +65,15 @@ class _Writer:
         self,
         out: list[str],
         is_plain: Callable[[str], bool],
-        order: Callable[[Mapping[str, Any]], list[str]] = list,
+        entries: Callable[[Mapping[str, Any]], Entries],
+        bare: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self._out = out
         self._is_plain = is_plain
-        self._order = order
+        self._entries = entries
+        self._bare = bare
 
-    def document(self, value: JsonValue) -> None:
+    def document(self, value: Any) -> None:
         if value and isinstance(value, dict):
             self._mapping(value, 0, first="")
         elif value and isinstance(value, list):
@@ -75,15 +85,17 @@ class _Writer:
         """Write entries; `first` is what leads the first line: nothing, for it stands after a dash already."""
         lead, pad = first, " " * indent
         out = self._out
-        for key in self._order(value):
+        if not _KEY_TYPES.issuperset(map(type, value)):
+            value = {key: value[key] for key in map(self._bare, value)}
+        for key, text in self._entries(value):
             one = value[key]
-            text = _key(key, self._is_plain)
+            kind = one.__class__
             if text is None:
                 self._complex_entry(key, one, lead, indent)
-            elif one.__class__ is dict and one:
+            elif kind is dict and one:
                 out.append(f"{lead}{text}:\n")
                 self._mapping(one, indent + 2, first=" " * (indent + 2))
-            elif one.__class__ is list and one:
+            elif kind is list and one:
                 out.append(f"{lead}{text}:\n")
                 self._sequence(one, indent, first=pad)
             else:
@@ -117,9 +129,12 @@ class _Writer:
             self._out.append(f"{self._scalar(value, indent + 2, indent + 2)}\n")
 
     def _scalar(self, value: Any, column: int, indent: int) -> str:
+        kind = value.__class__
+        if (kind is str or kind is Quoted) and len(value) + column <= WIDTH and _is_simple(value):
+            return value  # type: ignore[no-any-return]
+        if kind not in _JSON_TYPES:
+            value = self._bare(value)
         if isinstance(value, str):
-            if len(value) + column <= WIDTH and _SIMPLE.fullmatch(value) and value.lower() not in _WORDS:
-                return str(value) if value.__class__ is not str else value
             return _text(value, column, indent, is_plain=self._is_plain)
         if value is None:
             return "null"
@@ -130,6 +145,12 @@ class _Writer:
         if isinstance(value, float):
             return format_float(value)
         return "{}" if isinstance(value, dict) else "[]"
+
+
+@lru_cache(maxsize=16384)
+def _is_simple(text: str) -> bool:
+    """Tell of a short text whether it stands as it is, whatever the style: most do, and the same ones all over."""
+    return _SIMPLE.fullmatch(text) is not None and text.lower() not in _WORDS
 
 
 @lru_cache(maxsize=8192)
@@ -269,12 +290,12 @@ def _is_plain_in_v2(text: str) -> bool:
         value = resolve_kubernetes(text)
     except ScalarError:
         return False
-    return value.__class__ is str and time_as_json(text) is None
+    return isinstance(value, str) and time_as_json(text) is None
 
 
 def is_written_plain(text: str) -> bool:
     """Tell whether go-yaml writes a string without quotes and not as a block."""
-    if _SIMPLE.fullmatch(text) and text.lower() not in _WORDS:
+    if _is_simple(text):
         return True
     return _text(text, 0, 0, is_plain=_is_plain_in_v2, is_key=True) == text
 
@@ -287,19 +308,27 @@ def _is_plain_everywhere(text: str) -> bool:
 _PLAIN_ORDER: Final = re.compile(r"[A-Za-z./\-]*")
 
 
-@lru_cache(maxsize=4096)
-def _order_of(keys: tuple[str, ...]) -> list[str]:
-    if all(map(_PLAIN_ORDER.fullmatch, keys)):
-        return sorted(keys)
-    return sorted(keys, key=cmp_to_key(compare_keys))
-
-
-def natural_order(value: Mapping[str, Any]) -> list[str]:
+def natural_order(keys: Iterable[str]) -> list[str]:
     """Sort keys as go-yaml v2 does (sorter.go): letters after all else, digits by the number that they make."""
-    if len(value) == 1:
-        return list(value)
-    keys = tuple(value)
-    return _order_of(keys) if len(keys) <= _CACHED_KEYS else sorted(keys, key=cmp_to_key(compare_keys))
+    known = list(keys)
+    if all(map(_PLAIN_ORDER.fullmatch, known)):
+        return sorted(known)
+    return sorted(known, key=cmp_to_key(compare_keys))
+
+
+def _entries_as_they_are(value: Mapping[str, Any]) -> Entries:
+    return [(key, _key(key, _is_plain_everywhere)) for key in value]
+
+
+def _entries_in_order(value: Mapping[str, Any]) -> Entries:
+    return _known_entries(tuple(value)) if len(value) <= _CACHED_KEYS else _ordered(value)
+
+
+def _ordered(keys: Iterable[str]) -> Entries:
+    return [(key, _key(key, _is_plain_in_v2)) for key in natural_order(keys)]
+
+
+_known_entries = lru_cache(maxsize=4096)(_ordered)
 
 
 def compare_keys(one: str, other: str) -> int:

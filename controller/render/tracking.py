@@ -18,12 +18,12 @@ class TrackedTree:
         """Read a tree; with a decipherer, files that SOPS encrypted are read in the clear."""
         self._tree = tree
         self._decipherer = decipherer
-        self._noted: dict[str, str] = {**(noted or {})}
+        self._noted: dict[str, str | None] = {**(noted or {})}  # None: the digest is asked for in the end
         self._kinds: dict[str, EntryKind] = {}
 
     def continued(self, tree: Tree) -> TrackedTree:
         """Go on with another tree in this one's place; what was read so far stays noted."""
-        return TrackedTree(tree, self._noted, self._decipherer)
+        return TrackedTree(tree, self._digests(), self._decipherer)
 
     @property
     def repository(self) -> RepositoryName:
@@ -71,8 +71,10 @@ class TrackedTree:
         return self._tree.digest(path)
 
     def reads(self) -> tuple[Read, ...]:
-        return tuple(sorted(Read(self.repository, path, digest) for path, digest in self._noted.items()))
+        return tuple(sorted(Read(self.repository, path, digest) for path, digest in self._digests().items()))
 
     def _note(self, path: str) -> None:
-        if path not in self._noted:
-            self._noted[path] = self._tree.digest(path)
+        self._noted.setdefault(path, None)
+
+    def _digests(self) -> dict[str, str]:
+        return {path: self._tree.digest(path) if digest is None else digest for path, digest in self._noted.items()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from controller.documents import canonical, write_as_kustomize
 from controller.model import EntryKind, Invalid, Origin, Position, Problem, Stalled, Tree
@@ -14,9 +15,9 @@ from controller.render.kustomize.loading import Loader
 from controller.render.kustomize.metadata import METADATA_LABELS, set_texts
 from controller.render.kustomize.nodes import to_json
 from controller.render.kustomize.ordering import sort_as_asked, sort_legacy
-from controller.render.kustomize.origins import MANAGED_BY, ORIGINS, TRANSFORMERS, remove
+from controller.render.kustomize.origins import MANAGED_BY, ORIGINS, TRANSFORMERS
 from controller.render.kustomize.origins import Origin as BuildOrigin
-from controller.render.kustomize.resource import ORIGIN, TRANSFORMATIONS, Resource
+from controller.render.kustomize.resource import BUILD_ANNOTATIONS, ORIGIN, TRANSFORMATIONS, Resource
 from controller.render.kustomize.resources import Resources
 from controller.render.kustomize.target import Accumulated, Build, Target, add_directory, finish_build
 from controller.render.merge_keys import MergeTable, builtin_table, table_of_swagger
@@ -28,6 +29,8 @@ from controller.render.uninterrupted import uninterrupted
 
 # kubectl's copy of kustomize knows no version of its own, and says so.
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "kustomize-(devel)"}
+
+_BUILD_METADATA: Final = {ORIGINS: ORIGIN, TRANSFORMERS: TRANSFORMATIONS}
 
 
 class Order(StrEnum):
@@ -45,7 +48,7 @@ def build(tree: Tree, path: str, *, order: Order = Order.LEGACY) -> bytes:
     tracked = tree if isinstance(tree, TrackedTree) else TrackedTree(tree)
     with uninterrupted():
         items = build_resources(tracked, path, order=order)
-        return b"---\n".join(write_as_kustomize(to_json(one.value)) for one in items)
+        return b"---\n".join(write_as_kustomize(one.value, to_json) for one in items)
 
 
 def build_resources(
@@ -115,12 +118,17 @@ def _finished(gathered: Accumulated, kustomization: Kustomization, order: Order)
     metadata = fields["buildMetadata"]
     if MANAGED_BY in metadata:
         set_texts(items, _MANAGED_BY, (METADATA_LABELS,))
-    for one in items:
-        one.remove_build_annotations()
-    for option, annotation in ((ORIGINS, ORIGIN), (TRANSFORMERS, TRANSFORMATIONS)):
-        if option not in metadata:
-            remove(items, annotation)
+    kept = {annotation for option, annotation in _BUILD_METADATA.items() if option in metadata}
+    _remove_notes(items, kept)
     return items
+
+
+def _remove_notes(items: Resources, kept: AbstractSet[str] = frozenset()) -> None:
+    """Remove the annotations that only the build needs, and those that nobody asked for in `buildMetadata`."""
+    names = BUILD_ANNOTATIONS | (set(_BUILD_METADATA.values()) - kept)
+    for one in items:
+        if one.annotations or len(kept) < len(_BUILD_METADATA):  # else blank annotations stay as they are written
+            one.remove_annotations(names)
 
 
 def _sort(items: Resources, options: Any, order: Order, place: str) -> None:
@@ -161,10 +169,7 @@ def drafts_of(
         add_directory(shared, gathered, loader, BuildOrigin(overlay), is_component=True)
     finish_build(gathered, overlays[-1] if overlays else path)
     gathered.items.replace_all(sort_legacy(gathered.items.items))
-    for one in gathered.items:
-        one.remove_build_annotations()
-    for annotation in (ORIGIN, TRANSFORMATIONS):
-        remove(gathered.items, annotation)
+    _remove_notes(gathered.items)
     return [_draft(one, application) for one in gathered.items], tuple(shared.warnings), frozenset(shared.idle)
 
 

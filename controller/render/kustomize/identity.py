@@ -69,6 +69,11 @@ def gvk_of(api_version: str, kind: str) -> Gvk:
     return Gvk(group, version, kind) if slash else Gvk("", api_version, kind)
 
 
+@lru_cache(maxsize=4096)
+def is_cluster_scoped(api_version: str, kind: str) -> bool:
+    return (api_version, kind) in cluster_scoped_kinds()
+
+
 @cache
 def cluster_scoped_kinds() -> frozenset[tuple[str, str]]:
     """Name the kinds of Kubernetes 1.21 without a namespace, by apiVersion: all that kustomize 5.5 knows of."""

@@ -11,7 +11,7 @@ from controller.model import Stalled
 from controller.render.kustomize.configuration import Specs
 from controller.render.kustomize.names import set_plain
 from controller.render.kustomize.nodes import is_null, is_scalar, text_of
-from controller.render.kustomize.paths import visit
+from controller.render.kustomize.paths import FieldsByKind, visit
 from controller.render.kustomize.resource import Resource
 from controller.render.kustomize.resources import Idle
 from controller.render.kustomize.selecting import compile_go
@@ -39,12 +39,13 @@ def set_image(items: Iterable[Resource], image: Mapping[str, Any], specs: Specs)
             is_found = True
             set_plain(container, key, changed(text, image))
 
+    fields = FieldsByKind(specs)
     for one in items:
         if one.kind == "CustomResourceDefinition":
             continue
         _walk(one.value, set_one)
-        for spec in specs:
-            visit(one.value, spec, one.gvk, set_one)
+        for spec in fields.of(one.gvk):
+            visit(one.value, spec, set_one)
     return [] if is_found else [Idle(f"no container runs the image {image['name']}")]
 
 

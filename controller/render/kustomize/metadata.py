@@ -9,7 +9,7 @@ from controller.model import Stalled
 from controller.render.kustomize.configuration import Configuration, Specs, merge_specs, specs_of
 from controller.render.kustomize.identity import Gvk
 from controller.render.kustomize.nodes import MISSING, Cell, is_null, restyled, styled, text_of
-from controller.render.kustomize.paths import FieldSpec, visit
+from controller.render.kustomize.paths import FieldsByKind, FieldSpec, visit
 from controller.render.kustomize.resource import Resource
 
 METADATA_LABELS: Final = FieldSpec(Gvk(), "metadata/labels", create=True)
@@ -22,14 +22,14 @@ def set_texts(items: Iterable[Resource], texts: Mapping[str, str], specs: Specs)
     """
     if not texts:
         return
-    keys = sorted(texts)
+    styled_texts = [(key, styled(texts[key])) for key in sorted(texts)]
+    fields = FieldsByKind(specs)
     for one in items:
-        gvk = one.gvk
-        mine = [spec for spec in specs if gvk.is_selected(spec.gvk)]
-        for key in keys:
-            setter = _Setter(key, texts[key])
+        mine = fields.of(one.gvk)
+        for key, text in styled_texts:
+            setter = _Setter(key, text)
             for spec in mine:
-                visit(one.value, spec, gvk, setter, dict)
+                visit(one.value, spec, setter, dict)
 
 
 class _Setter:
@@ -37,7 +37,7 @@ class _Setter:
 
     def __init__(self, key: str, text: str) -> None:
         self._key = key
-        self._value = styled(text)
+        self._value = text
         self._first: dict[str, Any] | None = None
         self._cell: Cell | None = None
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from controller.model import Stalled
 from controller.render.kustomize.configuration import NameReference
+from controller.render.kustomize.field_tree import FieldTree, places, tree_of
 from controller.render.kustomize.identity import Gvk, ResId
 from controller.render.kustomize.names import set_plain
 from controller.render.kustomize.nodes import MISSING, is_null, is_scalar, is_text, styled, text_of
-from controller.render.kustomize.paths import FieldSpec, visit
+from controller.render.kustomize.paths import FieldSpec
 from controller.render.kustomize.resource import PREFIXES, REFERRED_BY, SUFFIXES, Resource
 from controller.render.kustomize.resources import Resources
 
@@ -51,19 +52,22 @@ def fix_references(items: Resources, references: Iterable[NameReference]) -> Non
             _check_subjects(each.one)
     if not index.by_name:
         return
-    fields: dict[Gvk, list[tuple[Gvk, FieldSpec]]] = {}
+    targets = [(one.target, spec) for one in references for spec in one.referrers]
+    trees: dict[Gvk, FieldTree] = {}
     for each in known:
         first = each.previous[0].gvk if each.previous else each.now.gvk
-        if first not in fields:
-            fields[first] = [
-                (one.target, FieldSpec(Gvk(), spec.path, spec.create))
-                for one in references
-                for spec in one.referrers
-                if first.is_selected(spec.gvk)
-            ]
-        for target, spec in fields[first]:
-            _Referrer(each, index, target, spec).fix()
+        tree = trees.get(first)
+        if tree is None:
+            tree = trees[first] = _tree_of(targets, first)
+        for number, container, key in places(tree, each.one.value):
+            target, spec = targets[number]
+            _Referrer(each, index, target, spec.path).fix(container, key)
     items.ids_changed()
+
+
+def _tree_of(targets: list[tuple[Gvk, FieldSpec]], gvk: Gvk) -> FieldTree:
+    """Gather the fields of one kind that hold names."""
+    return tree_of((number, spec.path) for number, (_, spec) in enumerate(targets) if gvk.is_selected(spec.gvk))
 
 
 def _check_subjects(one: Resource) -> None:
@@ -90,17 +94,14 @@ def _known(one: Resource) -> _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Referrer:
-    """One field of one resource that may hold the name of a resource of some kind."""
+    """A resource whose field at `path` may hold the name of a resource of some kind."""
 
     known: _Known
     index: _Index
     target: Gvk
-    spec: FieldSpec
+    path: str
 
-    def fix(self) -> None:
-        visit(self.known.one.value, self.spec, self.known.now.gvk, self._set)
-
-    def _set(self, container: Any, key: Any) -> None:
+    def fix(self, container: Any, key: Any) -> None:
         value = container[key]
         if is_null(value):
             return
@@ -205,7 +206,7 @@ class _Referrer:
         raise Stalled(f"{self._where()}: {name} could be any of {shown}")
 
     def _role(self) -> Gvk | None:
-        if not self.spec.path.endswith("roleRef/name"):
+        if not self.path.endswith("roleRef/name"):
             return None
         role = self.known.one.value.get("roleRef")
         if not isinstance(role, dict) or "apiGroup" not in role or "kind" not in role:
@@ -231,7 +232,7 @@ class _Referrer:
         found.one.append_note(REFERRED_BY, str(self.known.now))
 
     def _where(self) -> str:
-        return f"{self.known.one.source or self.known.now}: {self.spec.path}"
+        return f"{self.known.one.source or self.known.now}: {self.path}"
 
 
 def _gvks(one: _Known) -> Iterator[Gvk]:

@@ -11,7 +11,7 @@ from controller.render.kustomize.configuration import Specs
 from controller.render.kustomize.identity import Gvk
 from controller.render.kustomize.nodes import MISSING, is_scalar, resolved, restyled, text_of, to_json
 from controller.render.kustomize.nodes import assign as assign_node
-from controller.render.kustomize.paths import visit
+from controller.render.kustomize.paths import FieldsByKind, visit
 from controller.render.kustomize.resource import PREFIXES, SUFFIXES, Resource
 
 _KEPT: Final = (
@@ -31,18 +31,19 @@ def add_suffix(items: Iterable[Resource], suffix: str, specs: Specs) -> None:
 
 
 def _add(items: Iterable[Resource], specs: Specs, note: str, affix: str, change: Any) -> None:
+    setter = _changing(change)
+    fields = FieldsByKind(specs)
     for one in items:
         first = one.original_id.gvk
         if any(first.is_selected(kept) for kept in _KEPT):
             continue
-        for spec in specs:
-            if not first.is_selected(spec.gvk):
-                continue
+        for spec in fields.of(first):
             if spec.path == _NAME:
                 one.append_note(note, affix)
                 if affix:
                     one.store_previous_id()
-            visit(one.value, spec, one.gvk, _changing(change), str)
+            if spec in fields.of(one.gvk):
+                visit(one.value, spec, setter, str)
 
 
 def _changing(change: Any) -> Any:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from controller.model import Stalled
 from controller.render.kustomize.configuration import Specs
-from controller.render.kustomize.identity import Gvk, cluster_scoped_kinds
+from controller.render.kustomize.identity import Gvk, is_cluster_scoped
 from controller.render.kustomize.nodes import MISSING, assign, is_null, is_scalar, restyled, text_of
-from controller.render.kustomize.paths import FieldSpec, Setter, visit
+from controller.render.kustomize.paths import FieldsByKind, FieldSpec, Setter, visit
 from controller.render.kustomize.resource import Resource
 from controller.render.kustomize.resources import Resources
 
@@ -31,33 +31,32 @@ def set_namespace(
     if subjects not in {DEFAULT_ONLY, ALL_SERVICE_ACCOUNTS, NONE}:
         modes = f"{DEFAULT_ONLY}, {NONE} or {ALL_SERVICE_ACCOUNTS}"
         raise Stalled(f"setRoleBindingSubjects: {subjects!r}, where {modes} is wanted")
+    fields = FieldsByKind(specs)
     for one in items:
         if not one.is_empty:
             one.store_previous_id()
-            set_namespace_of(one, namespace, specs, unset_only=unset_only, subjects=subjects)
+            set_namespace_of(one, namespace, fields, unset_only=unset_only, subjects=subjects)
     items.ids_changed()
-    for one in items:
-        if len(items.by_id(one.id)) != 1:
-            what = f"the namespace {namespace} makes two resources of one id, {one.id}"
-            raise Stalled(f"{one.source or one.name}: {what}")
+    for one in items.twins():
+        raise Stalled(f"{one.source or one.name}: the namespace {namespace} makes two resources of one id, {one.id}")
 
 
 def set_namespace_of(
-    one: Resource, namespace: str, specs: Specs, *, unset_only: bool = False, subjects: str = DEFAULT_ONLY
+    one: Resource, namespace: str, fields: FieldsByKind, *, unset_only: bool = False, subjects: str = DEFAULT_ONLY
 ) -> None:
     """Put one resource into a namespace."""
     setter = _setter(namespace, unset_only=unset_only)
-    gvk, api_version = one.gvk, one.api_version
-    if (api_version, one.kind) not in cluster_scoped_kinds():
-        visit(one.value, _METADATA, gvk, setter, str)
+    api_version = one.api_version
+    if not is_cluster_scoped(api_version, one.kind):
+        visit(one.value, _METADATA, setter, str)
     is_binding = one.kind in _ROLE_BINDINGS
     if is_binding:
         _set_subjects(one, setter, subjects)
-    for spec in specs:
+    for spec in fields.of(one.gvk):
         if spec.path == "metadata/namespace" or (spec.path == "metadata/name" and api_version != "v1"):
             continue
         if not (is_binding and spec.gvk.kind in _ROLE_BINDINGS and spec.path == "subjects/namespace"):
-            visit(one.value, spec, gvk, setter, str)
+            visit(one.value, spec, setter, str)
 
 
 def _setter(namespace: str, *, unset_only: bool) -> Setter:

@@ -96,7 +96,7 @@ def is_time(value: object) -> bool:
 def text_of(value: Any) -> str:
     """Give a scalar's text as it was written; "" for mappings and lists (yaml.Node.Value)."""
     if value.__class__ is str:
-        return str(value)
+        return value
     if value.__class__ is Cell:
         value = value.value
     if value is MISSING or isinstance(value, dict | list):
@@ -195,7 +195,7 @@ def to_json(value: Any) -> Any:
         return value
     if kind is dict:
         if not _KEY_TYPES.issuperset(map(type, value)):
-            _refuse_keys(value)
+            value = {to_json(key): one for key, one in value.items()}
         return {key: to_json(one) for key, one in value.items()}
     if kind is list:
         return [to_json(one) for one in value]
@@ -205,20 +205,15 @@ def to_json(value: Any) -> Any:
         return unspelled(resolved(str(value)))
     if kind is Mistyped:
         raise Stalled(f"{value!r} can't take the place of {text_of(value.old) or 'a blank'}: it is of another type")
+    if kind is BareKey:
+        raise Stalled(
+            f"the key {value} is not a string. Quote it; among labels and annotations, "
+            f"whose quotes kustomize drops when it sets one, use another key"
+        )
     return refolded(value) if kind is Folded else unspelled(value)
 
 
 _KEY_TYPES: Final = frozenset({str})
-
-
-def _refuse_keys(value: dict[str, Any]) -> None:
-    for key in value:
-        if isinstance(key, BareKey):
-            raise Stalled(
-                f"the key {key} is not a string. Quote it; among labels and annotations, "
-                f"whose quotes kustomize drops when it sets one, use another key"
-            )
-
 
 _NO_BLOCK: Final = re.compile("[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]| \n| $")
 

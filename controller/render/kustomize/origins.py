@@ -87,8 +87,3 @@ def origin_from(one: Resource) -> Origin | None:
     return Origin(
         configured_in=path, api_version=one.api_version, kind=one.kind, name=one.name, namespace=one.namespace
     )
-
-
-def remove(items: Iterable[Resource], annotation: str) -> None:
-    for one in items:
-        one.set_annotations({key: text for key, text in one.annotations.items() if key != annotation})

@@ -46,7 +46,10 @@ def load_patch(loader: Loader, config: Mapping[str, Any], place: str) -> Patch:
         merges, why = _as_merges(lambda: loader.parse(data, place))
     else:
         merges, why = _as_merges(lambda: loader.parse_inline(text, place))
-    operations, why_not = _as_operations(_substituted(loader, text, place), place)
+    operations: list[Operation] | None = None
+    why_not = "its documents are mappings"
+    if not merges:
+        operations, why_not = _as_operations(_substituted(loader, text, place), place)
     shown = path or "the patch"
     if merges is not None and operations is not None:
         raise Stalled(f"{shown}: both a strategic merge and a JSON patch")

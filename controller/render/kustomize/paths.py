@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -56,15 +56,26 @@ def split_dotted(path: str) -> list[str]:
     return found
 
 
-def visit(
-    value: dict[str, Any], spec: FieldSpec, gvk: Gvk, setter: Setter, create: Callable[[], Any] | None = None
-) -> None:
-    """Call `setter` on every field that a spec leads to (api/filters/fieldspec at v0.18.0).
+class FieldsByKind:
+    """Field specs, chosen once for each kind that is met and not once for each resource."""
+
+    def __init__(self, specs: Iterable[FieldSpec]) -> None:
+        self._specs = tuple(specs)
+        self._chosen: dict[Gvk, tuple[FieldSpec, ...]] = {}
+
+    def of(self, gvk: Gvk) -> tuple[FieldSpec, ...]:
+        """Give the specs for a kind, in their order."""
+        found = self._chosen.get(gvk)
+        if found is None:
+            found = self._chosen[gvk] = tuple(spec for spec in self._specs if gvk.is_selected(spec.gvk))
+        return found
+
+
+def visit(value: dict[str, Any], spec: FieldSpec, setter: Setter, create: Callable[[], Any] | None = None) -> None:
+    """Call `setter` on every field that a spec leads to (api/filters/fieldspec at v0.18.0), whatever its kinds.
 
     `create` makes what stands at the end of a path that is made; None: nothing is made, whatever the spec says.
     """
-    if not gvk.is_selected(spec.gvk):
-        return
     path = split_path(spec.path)
     _visit_map(value, path, 0, setter, create if spec.create else None, spec.path)
 

@@ -28,7 +28,7 @@ from controller.render.kustomize.names import add_hash, add_prefix, add_suffix
 from controller.render.kustomize.namespaces import DEFAULT_ONLY, set_namespace, set_namespace_of
 from controller.render.kustomize.nodes import MISSING, is_scalar, styled, text_of, to_json
 from controller.render.kustomize.patches import apply_json6902, apply_named, apply_patch, load_patch
-from controller.render.kustomize.paths import lookup, split_path
+from controller.render.kustomize.paths import FieldsByKind, lookup, split_path
 from controller.render.kustomize.replacements import load_replacements, replace
 from controller.render.kustomize.replicas import set_replicas
 from controller.render.kustomize.resource import Resource
@@ -241,7 +241,7 @@ def _value_add(loader: Loader, value: Any, _table: MergeTable, _place: str) -> T
 
 def _add_value(one: Resource, text: str, target: Mapping[str, Any]) -> None:
     if target["fieldPath"] == "metadata/namespace":
-        set_namespace_of(one, text, ())
+        set_namespace_of(one, text, FieldsByKind(()))
         return
     *above, last = split_path(target["fieldPath"])
     container: Any = one.value

@@ -25,7 +25,8 @@ def set_replicas(items: Resources, replica: Mapping[str, Any], specs: Specs) -> 
     for spec in specs:
         for one in items.filtered(lambda each, spec=spec: each.name == name and each.gvk.is_selected(spec.gvk)):  # type: ignore[misc]
             is_found = True
-            visit(one.value, spec, one.gvk, set_count, int)
+            if one.gvk.is_selected(spec.gvk):
+                visit(one.value, spec, set_count, int)
     if not is_found:
         kinds = ", ".join(sorted({spec.gvk.kind or "any kind" for spec in specs}))
         raise Stalled(f"replicas: there is no {name} of {kinds}")

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from controller.documents import MAYBE_SPECIAL, BareKey
 from controller.model import Origin, Stalled
-from controller.render.kustomize.identity import DEFAULT, Gvk, ResId, cluster_scoped_kinds, gvk_of
+from controller.render.kustomize.identity import DEFAULT, Gvk, ResId, gvk_of, is_cluster_scoped
 from controller.render.kustomize.nodes import (
     MISSING,
+    Missing,
     copied,
     is_absent,
     is_empty,
@@ -36,20 +37,23 @@ ALLOW_NAME_CHANGE: Final = f"{_DOMAIN}/allowNameChange"
 ALLOW_KIND_CHANGE: Final = f"{_DOMAIN}/allowKindChange"
 ORIGIN: Final = "config.kubernetes.io/origin"
 TRANSFORMATIONS: Final = "alpha.config.kubernetes.io/transformations"
-BUILD_ANNOTATIONS: Final = (
+BUILD_ANNOTATIONS: Final = frozenset((
     PREVIOUS_KINDS, PREVIOUS_NAMES, PREFIXES, SUFFIXES, PREVIOUS_NAMESPACES, ALLOW_NAME_CHANGE, ALLOW_KIND_CHANGE,
     REFERRED_BY, BEHAVIOR, NEEDS_HASH,
     f"{_DOMAIN}/path", f"{_DOMAIN}/index", f"{_DOMAIN}/seqindent", f"{_DOMAIN}/id",
     f"{_DOMAIN}/annotations-migration-resource-id",
     "config.kubernetes.io/path", "config.kubernetes.io/index", "config.k8s.io/id",
-)  # fmt: skip
+))  # fmt: skip
 ENABLED: Final = "enabled"
+_PREVIOUS: Final = (PREVIOUS_NAMES, PREVIOUS_NAMESPACES, PREVIOUS_KINDS)
+_NO_METADATA: Final[dict[str, Any]] = {}
+_IMMUTABLE: Final = frozenset({str, Missing})  # the texts of an id that are known to be the same if they are identical
 
 
 class Resource:
     """An object and, beside it, where it came from and which vars read it."""
 
-    __slots__ = ("index", "item", "refvars", "source", "value")
+    __slots__ = ("_id", "_id_texts", "index", "item", "refvars", "source", "value")
 
     def __init__(self, value: dict[str, Any], source: Origin | None = None, *, index: int = -1, item: int = -1) -> None:
         self.value = value
@@ -57,6 +61,8 @@ class Resource:
         self.index = index  # of its document in the source's file
         self.item = item
         self.refvars: list[str] = []
+        self._id_texts: tuple[Any, ...] = (None, None, None, None)
+        self._id = ResId()
 
     def copy(self) -> Resource:
         made = Resource(copied(self.value), self.source, index=self.index, item=self.item)
@@ -98,26 +104,34 @@ class Resource:
 
     @property
     def id(self) -> ResId:
-        """Give the id that the resource has now."""
-        api_version, kind = self.api_version, self.kind
-        is_cluster_scoped = (api_version, kind) in cluster_scoped_kinds()
-        return ResId(gvk_of(api_version, kind), self.name, self.namespace, is_cluster_scoped)
+        """Give the id that the resource has now: the same one as long as its four texts are the same."""
+        value = self.value
+        metadata = value.get("metadata")
+        fields = metadata if metadata.__class__ is dict else _NO_METADATA
+        api_version, kind = value.get("apiVersion", MISSING), value.get("kind", MISSING)
+        name, namespace = fields.get("name", MISSING), fields.get("namespace", MISSING)
+        texts = self._id_texts
+        if texts[2] is name and texts[3] is namespace and texts[1] is kind and texts[0] is api_version:
+            return self._id
+        made = ResId(self.gvk, self.name, self.namespace, is_cluster_scoped(self.api_version, self.kind))
+        texts = (api_version, kind, name, namespace)
+        if _IMMUTABLE.issuperset(map(type, texts)):
+            self._id_texts, self._id = texts, made
+        return made
 
     @property
     def previous_ids(self) -> list[ResId]:
         """List the ids that the resource had, the oldest first."""
         annotations = self._raw_annotations()
-        names = annotations.get(PREVIOUS_NAMES, MISSING)
-        if names is MISSING:
+        if PREVIOUS_NAMES not in annotations:
             return []
         group, version, _ = self.gvk
-        columns = [text_of(names).split(",")] + [
-            text_of(annotations.get(note, MISSING)).split(",") for note in (PREVIOUS_NAMESPACES, PREVIOUS_KINDS)
-        ]
-        if len({len(one) for one in columns}) > 1:  # an empty one is not noted
+        names, namespaces, kinds = (text_of(annotations.get(note, MISSING)).split(",") for note in _PREVIOUS)
+        if not len(names) == len(namespaces) == len(kinds):  # an empty one is not noted
             raise Stalled(f"{self.source or self.id}: a patch has taken the kind or the name away")
         return [
-            ResId(Gvk(group, version, kind), name, namespace) for name, namespace, kind in zip(*columns, strict=True)
+            ResId(Gvk(group, version, kind), name, namespace)
+            for name, namespace, kind in zip(names, namespaces, kinds, strict=True)
         ]
 
     @property
@@ -226,10 +240,8 @@ class Resource:
         self.set_namespace(other.namespace)
         self.refvars = list(other.refvars)
 
-    def remove_build_annotations(self) -> None:
-        annotations = self.annotations
-        if annotations:
-            self.set_annotations({key: value for key, value in annotations.items() if key not in BUILD_ANNOTATIONS})
+    def remove_annotations(self, names: frozenset[str]) -> None:
+        self.set_annotations({key: text for key, text in self.annotations.items() if key not in names})
 
     def texts_of(self, field: str) -> dict[str, str]:
         """Give a map of text such as `data`."""

@@ -44,11 +44,18 @@ class Resources:
 
     def by_id(self, wanted: ResId) -> list[Resource]:
         """Find what has this id now."""
+        return self._index().get(wanted.key, [])
+
+    def twins(self) -> list[Resource]:
+        """Find the first resources that have come to share an id."""
+        return next((found for found in self._index().values() if len(found) > 1), [])
+
+    def _index(self) -> dict[Key, list[Resource]]:
         if self._now is None:
             self._now = {}
             for one in self.items:
                 self._now.setdefault(one.id.key, []).append(one)
-        return self._now.get(wanted.key, [])
+        return self._now
 
     def by_any_id(self, wanted: ResId) -> list[Resource]:
         """Find what has or had this id."""
@@ -68,12 +75,11 @@ class Resources:
 
     def append(self, one: Resource) -> None:
         wanted = one.id
-        taken = self.by_id(wanted)
+        taken = self._index().setdefault(wanted.key, [])
         if taken:
             raise Stalled(f"{_at(one)}{wanted} is there already{_also_at(taken[0])}: two resources can't have one id")
         self.items.append(one)
-        assert self._now is not None  # noqa: S101  by_id has made it
-        self._now.setdefault(wanted.key, []).append(one)
+        taken.append(one)
         if self._ever is not None:
             for key in {each.key for each in one.ids}:
                 self._ever.setdefault(key, []).append(one)

@@ -19,7 +19,7 @@ from controller.render.kustomize.nodes import (
     text_of,
     to_json,
 )
-from controller.render.kustomize.paths import lookup, split_dotted, visit
+from controller.render.kustomize.paths import FieldsByKind, lookup, split_dotted, visit
 from controller.render.kustomize.resources import Resources
 
 _NAME: Final = "metadata.name"
@@ -69,10 +69,10 @@ def resolve_variables(items: Resources, known: Variables, specs: Specs) -> None:
     def set_value(container: Any, key: Any) -> None:
         _replace_in(container, key, values)
 
+    fields = FieldsByKind(specs)
     for one in items:
-        gvk = one.gvk
-        for spec in specs:
-            visit(one.value, spec, gvk, set_value)
+        for spec in fields.of(one.gvk):
+            visit(one.value, spec, set_value)
 
 
 def _value(items: Resources, name: str, one: Mapping[str, Any]) -> Any:
