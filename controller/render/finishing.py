@@ -127,9 +127,9 @@ def _manifest(draft: Draft, scopes: frozenset[str], namespace: str, warnings: li
         _fold_string_data(value, draft.origin)
     elif value["kind"] == "ConfigMap" and group == "" and isinstance(value.get("data"), dict):
         value["data"] = _without_null_texts(value["data"])
-    if is_builtin(group):
-        value = _without_nulls(value)
     body = canonical(value)
+    if is_builtin(group) and b"null" in body:  # most objects have none: looking is cheaper than a copy
+        body = canonical(_without_nulls(value))
     key = ObjectKey(group, value["kind"], metadata.get("namespace", ""), metadata["name"])
     return Manifest(key, value["apiVersion"], body, digest_of(body), draft.origin)
 

@@ -136,16 +136,22 @@ def duplicates_in(
 
 
 def _duplicates(value: dict[str, Any], fields: Fields, table: MergeTable, path: tuple[str | int, ...]) -> Any:
-    for name, rule in fields.items():
-        one = value.get(name)
+    for name, one in value.items():  # an object has few of the fields that its type has
+        if one.__class__ is not dict and one.__class__ is not list:
+            continue
+        rule = fields.get(name)
+        if rule is None:
+            continue
         below = table.below(rule)
-        if isinstance(one, dict) and below is not None:
-            yield from _duplicates(one, below, table, (*path, name))
-        elif isinstance(one, list) and rule.keys:
+        if isinstance(one, dict):
+            if below is not None:
+                yield from _duplicates(one, below, table, (*path, name))
+        elif rule.keys:
             yield from _duplicates_of_list(one, rule.keys, (*path, name))
-            for number, element in enumerate(one):
-                if isinstance(element, dict) and below is not None:
-                    yield from _duplicates(element, below, table, (*path, name, number))
+            if below is not None:
+                for number, element in enumerate(one):
+                    if isinstance(element, dict):
+                        yield from _duplicates(element, below, table, (*path, name, number))
 
 
 def _duplicates_of_list(elements: list[Any], keys: tuple[str, ...], path: tuple[str | int, ...]) -> Any:

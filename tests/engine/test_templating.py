@@ -340,3 +340,60 @@ async def test_a_value_is_explained_by_its_place_and_its_template(helm: Path) ->
     assert ("environments/prod.yaml:4", "v7", False, False) in image
     assert any(place == "deploy/values.yaml:4" for place, *_ in image)  # the name, which stays the chart's own
     assert ("deploy/templates/deployment.yaml:18", "", False, True) in image
+
+
+async def test_what_helm_takes_and_yaml_frowns_on_is_taken(helm: Path) -> None:
+    files = {
+        "deploy/Chart.yaml": "apiVersion: v2\nname: lax\nname: web\nversion: 1.0.0\n",
+        "deploy/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: one\n  k: two\n",
+        "deploy/templates/comment.yaml": "# nothing but words\n---\n# more of them\n---\nnull\n",
+        "deploy/templates/list.yaml": "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items:\n"
+        "  - {apiVersion: v1, kind: ConfigMap, metadata: {name: inner}}\n",
+        "deploy/templates/nothing.yaml": "{{- if .Values.missing }}\nkind: x\n{{- end }}\n",
+    }
+    found = await bodies(helm, files)
+    assert [(one["metadata"]["name"], one.get("data")) for one in found] == [("a", {"k": "two"}), ("inner", None)]
+
+
+async def test_charts_below_are_wired_as_helm_wires_them(helm: Path) -> None:
+    """Alias, condition, tags, import-values, globals, a library, `.helmignore`, `.Files` and `tpl` are helm's work."""
+    named = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\ndata: {said: {{ SAID | quote }}}\n"
+    dependencies = """\
+dependencies:
+- {name: child, version: 0.x, repository: "https://charts.example.com", import-values: [told]}
+- {name: child, alias: other, version: 0.1.0, repository: "https://charts.example.com"}
+- {name: lib, version: 0.x.x, repository: "https://charts.example.com"}
+- {name: off, version: ">0", condition: off.enabled}
+- {name: tagged, version: "*", tags: [back]}
+"""
+
+    def map_of(name: str, said: str) -> str:
+        return named.replace("NAME", name).replace("SAID", said)
+
+    files = {
+        "deploy/Chart.yaml": f"apiVersion: v2\nname: whole\nversion: 1.0.0\n{dependencies}",
+        "deploy/values.yaml": "global: {where: here}\noff: {enabled: false}\ntags: {back: false}\nother: {x: mine}\n",
+        "deploy/.helmignore": "hidden.txt\n*.bak\n",
+        "deploy/templates/a.yaml": map_of("imported", ".Values.kept"),
+        "deploy/templates/b.yaml": map_of("files", 'print (tpl (.Files.Get "t.txt") .) (.Files.Get "hidden.txt")'),
+        "deploy/templates/c.yaml.bak": '{{ fail "ignored" }}',
+        "deploy/t.txt": "from {{ .Release.Name }}",
+        "deploy/hidden.txt": "not to be seen",
+        "deploy/charts/child/Chart.yaml": "apiVersion: v2\nname: child\nversion: 0.1.0\n",
+        "deploy/charts/child/values.yaml": "x: own\nexports: {told: {kept: seven}}\n",
+        "deploy/charts/child/templates/a.yaml": map_of("{{ .Chart.Name }}", 'include "lib.said" .'),
+        "deploy/charts/lib/Chart.yaml": "apiVersion: v2\nname: lib\nversion: 0.1.0\ntype: library\n",
+        "deploy/charts/lib/templates/_a.tpl": '{{ define "lib.said" }}'
+        "{{ .Values.x }} {{ .Values.global.where }}{{ end }}",
+        "deploy/charts/off/Chart.yaml": "apiVersion: v2\nname: off\nversion: 1.0.0\n",
+        "deploy/charts/off/templates/a.yaml": map_of("idle", "1"),
+        "deploy/charts/tagged/Chart.yaml": "apiVersion: v2\nname: tagged\nversion: 1.0.0\n",
+        "deploy/charts/tagged/templates/a.yaml": map_of("tagged", "1"),
+    }
+    found = await bodies(helm, files)
+    assert {one["metadata"]["name"]: one["data"]["said"] for one in found} == {
+        "imported": "seven",
+        "files": "from shop",
+        "child": "own here",
+        "other": "mine here",
+    }

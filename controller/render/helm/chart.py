@@ -64,11 +64,16 @@ def read_chart(tree: TrackedTree, path: str) -> Chart:
 
 def _about(tree: TrackedTree, path: str) -> dict[str, Any]:
     place = _in(path, CHART_FILE)
-    documents = read(tree.read(place), path=place, dialect=Dialect.KUBERNETES)
-    about = documents[0].value if documents else None
+    about = _first(tree.read(place), place)
     if not isinstance(about, dict) or not isinstance(about.get("name"), str) or not about["name"]:
         raise Invalid([Problem(Position(place, 1), "not set, or no text", "name", "A chart needs a name.")])
     return about
+
+
+def _first(data: bytes, path: str) -> Any:
+    """Read the first document, as forgivingly as helm: of two equal keys the last holds."""
+    documents = read(data, path=path, dialect=Dialect.KUBERNETES, strict=False)
+    return documents[0].value if documents else None
 
 
 def _dependencies(about: dict[str, Any]) -> list[dict[str, Any]]:
@@ -114,8 +119,7 @@ def _is_in_charts(files: dict[str, bytes], name: str) -> bool:
     for path, data in files.items():
         parts = path.split("/")
         if len(parts) == 3 and parts[0] == "charts" and parts[2] == CHART_FILE:
-            documents = read(data, path=path, dialect=Dialect.KUBERNETES)
-            about = documents[0].value if documents else None
+            about = _first(data, path)
             if isinstance(about, dict) and about.get("name") == name:
                 return True
     return False

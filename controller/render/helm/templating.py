@@ -55,7 +55,8 @@ def chart_drafts(
 def _drafts(output: bytes, chart: Chart, tree: TrackedTree) -> Iterator[Draft]:
     sources = list(_sources(output))
     lines = [line for line, _ in sources]
-    for document in read(output, path=f"{chart.name}, as helm prints it", dialect=Dialect.KUBERNETES):
+    # of two equal keys the last holds, for helm as for kubectl: charts that many people use have such
+    for document in read(output, path=f"{chart.name}, as helm prints it", dialect=Dialect.KUBERNETES, strict=False):
         number = bisect_right(lines, document.line) - 1
         inside = sources[number][1].partition("/")[2] if number >= 0 else CHART_FILE
         origin = origin_of(inside, document.value, chart, tree)
@@ -63,11 +64,7 @@ def _drafts(output: bytes, chart: Chart, tree: TrackedTree) -> Iterator[Draft]:
         if not isinstance(document.value, dict):
             raise Invalid([Problem(where, "what comes of this template is no mapping, so it can't be a manifest")])
         check_head(document.value, where)
-        if is_list(document.value):
-            items = cast("list[Any]", document.value["items"] or [])
-            yield from (Draft(_checked(item, where), origin) for item in items)
-        else:
-            yield Draft(document.value, origin)
+        yield from (Draft(one, origin) for one in _flat(document.value, where))
 
 
 def _sources(output: bytes) -> Iterator[tuple[int, str]]:
@@ -79,11 +76,16 @@ def _sources(output: bytes) -> Iterator[tuple[int, str]]:
         yield line, one[1].decode()
 
 
-def _checked(item: Any, where: Position) -> dict[str, Any]:
-    if not isinstance(item, dict):
-        raise Invalid([Problem(where, "an item of this list is no mapping, so it can't be a manifest")])
-    check_head(item, where)
-    return item
+def _flat(value: dict[str, Any], where: Position) -> Iterator[dict[str, Any]]:
+    """Give an object, or those of a list, of lists in it too."""
+    if not is_list(value):
+        yield value
+        return
+    for item in cast("list[Any]", value["items"] or []):
+        if not isinstance(item, dict):
+            raise Invalid([Problem(where, "an item of this list is no mapping, so it can't be a manifest")])
+        check_head(item, where)
+        yield from _flat(item, where)
 
 
 def origin_of(inside: str, value: Any, chart: Chart, tree: TrackedTree) -> Origin:
@@ -95,6 +97,11 @@ def origin_of(inside: str, value: Any, chart: Chart, tree: TrackedTree) -> Origi
     kind = value.get("kind") if isinstance(value, dict) else None
     if not isinstance(kind, str):
         return Origin(tree.repository, place, 1, tree.commit)
-    found = re.findall(rb"^[ \t]*kind: " + re.escape(kind.encode()) + rb"[ \t]*\r?$", data, re.MULTILINE)
-    line = data.count(b"\n", 0, data.index(found[0])) + 1 if len(found) == 1 else 1
+    written = f"kind: {kind}".encode()
+    start = data.find(written)
+    if start >= 0 and data.find(written, start + 1) >= 0:  # a longer kind that begins so, or another field
+        lines = rb"^[ \t]*kind: " + re.escape(kind.encode()) + rb"[ \t]*\r?$"
+        found = [one.start() for one in re.finditer(lines, data, re.MULTILINE)]
+        start = found[0] if len(found) == 1 else -1
+    line = data.count(b"\n", 0, start) + 1 if start >= 0 else 1
     return Origin(tree.repository, place, line, tree.commit)
