@@ -363,7 +363,7 @@ dependencies:
 - {name: child, version: 0.x, repository: "https://charts.example.com", import-values: [told]}
 - {name: child, alias: other, version: 0.1.0, repository: "https://charts.example.com"}
 - {name: lib, version: 0.x.x, repository: "https://charts.example.com"}
-- {name: off, version: ">0", condition: off.enabled}
+- {name: spare, version: ">0", condition: spare.enabled}
 - {name: tagged, version: "*", tags: [back]}
 """
 
@@ -372,7 +372,7 @@ dependencies:
 
     files = {
         "deploy/Chart.yaml": f"apiVersion: v2\nname: whole\nversion: 1.0.0\n{dependencies}",
-        "deploy/values.yaml": "global: {where: here}\noff: {enabled: false}\ntags: {back: false}\nother: {x: mine}\n",
+        "deploy/values.yaml": "global: {where: here}\nspare: {enabled: false}\ntags: {back: false}\nother: {x: mine}\n",
         "deploy/.helmignore": "hidden.txt\n*.bak\n",
         "deploy/templates/a.yaml": map_of("imported", ".Values.kept"),
         "deploy/templates/b.yaml": map_of("files", 'print (tpl (.Files.Get "t.txt") .) (.Files.Get "hidden.txt")'),
@@ -385,8 +385,8 @@ dependencies:
         "deploy/charts/lib/Chart.yaml": "apiVersion: v2\nname: lib\nversion: 0.1.0\ntype: library\n",
         "deploy/charts/lib/templates/_a.tpl": '{{ define "lib.said" }}'
         "{{ .Values.x }} {{ .Values.global.where }}{{ end }}",
-        "deploy/charts/off/Chart.yaml": "apiVersion: v2\nname: off\nversion: 1.0.0\n",
-        "deploy/charts/off/templates/a.yaml": map_of("idle", "1"),
+        "deploy/charts/spare/Chart.yaml": "apiVersion: v2\nname: spare\nversion: 1.0.0\n",
+        "deploy/charts/spare/templates/a.yaml": map_of("spare", "1"),
         "deploy/charts/tagged/Chart.yaml": "apiVersion: v2\nname: tagged\nversion: 1.0.0\n",
         "deploy/charts/tagged/templates/a.yaml": map_of("tagged", "1"),
     }
