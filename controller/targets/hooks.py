@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from controller.model import Manifest, Stalled
+from controller.model import Manifest, ObjectKey, Stalled
 
 HOOK: Final = "converge/hook"
 ARGO_HOOK: Final = "argocd.argoproj.io/hook"
@@ -23,6 +23,25 @@ ARGO_POLICY: Final = "argocd.argoproj.io/hook-delete-policy"
 HELM_POLICY: Final = "helm.sh/hook-delete-policy"
 POLICY_MARKS: Final = tuple(one.encode() for one in (POLICY, ARGO_POLICY, HELM_POLICY))
 MARKS: Final = tuple(one.encode() for one in (HOOK, ARGO_HOOK, HELM_HOOK))  # looked for in the bytes
+
+
+BEFORE_CREATION: Final = "before-hook-creation"
+
+
+class Ending(StrEnum):
+    """When a hook's object is taken away again; without a word it stays until its content changes."""
+
+    SUCCEEDED = "hook-succeeded"
+    FAILED = "hook-failed"
+
+
+OUR_POLICIES: Final = frozenset({BEFORE_CREATION, *Ending})  # Helm's words as well
+ARGO_POLICIES: Final = {
+    "BeforeHookCreation": BEFORE_CREATION, "HookSucceeded": Ending.SUCCEEDED, "HookFailed": Ending.FAILED,
+}  # fmt: skip
+
+
+RUNNERS: Final = frozenset({"Job.batch", "Pod", "Workflow.argoproj.io", "PipelineRun.tekton.dev", "TaskRun.tekton.dev"})
 
 
 class Phase(IntEnum):
@@ -77,38 +96,39 @@ def phases_of(manifest: Manifest) -> frozenset[Phase]:
     return NO_HOOK
 
 
-class Ending(StrEnum):
-    """When a hook's object is taken away again; without a word it stays until its content changes."""
-
-    SUCCEEDED = "hook-succeeded"
-    FAILED = "hook-failed"
-
-
 def endings_of(manifest: Manifest) -> frozenset[Ending]:
-    """Read a hook's delete policy. What comes before its creation goes in any case, where the content is another."""
+    """Read when a hook is taken away again. Raises Stalled for a policy of ours that means nothing."""
+    return frozenset(Ending(one) for one in _policies(manifest) & {*Ending})
+
+
+def is_made_anew(manifest: Manifest) -> bool:
+    """Tell whether a hook asks to be deleted and made anew where its content changed, whatever its kind. Raises so."""
+    return BEFORE_CREATION in _policies(manifest) and is_hook(manifest)
+
+
+def _policies(manifest: Manifest) -> frozenset[str]:
     if not any(mark in manifest.body for mark in POLICY_MARKS):
         return frozenset()
     annotations: dict[str, Any] = (orjson.loads(manifest.body).get("metadata") or {}).get("annotations") or {}
     ours = set(_words(annotations, POLICY))
-    if unknown := ours - POLICIES.keys():
-        known = " or ".join(f'"{one}"' for one in POLICIES)
+    if unknown := ours - OUR_POLICIES:
+        known = " or ".join(f'"{one}"' for one in sorted(OUR_POLICIES))
         raise Stalled(
             f'{manifest.origin}: metadata.annotations["{POLICY}"]: "{min(unknown)}" means nothing. Write {known}'
         )
     words = ours or {*_words(annotations, ARGO_POLICY), *_words(annotations, HELM_POLICY)}
-    return frozenset(found for one in words if (found := POLICIES.get(one)) is not None)
+    return frozenset(ARGO_POLICIES.get(one, one) for one in words)
 
 
 def _words(annotations: Mapping[str, Any], name: str) -> Iterator[str]:
     return (one.strip() for one in str(annotations.get(name, "")).split(",") if one.strip())
 
 
-POLICIES: Final[Mapping[str, Ending | None]] = {
-    "before-hook-creation": None, "hook-succeeded": Ending.SUCCEEDED, "hook-failed": Ending.FAILED,
-    "BeforeHookCreation": None, "HookSucceeded": Ending.SUCCEEDED, "HookFailed": Ending.FAILED,
-}  # fmt: skip
-
-
 def is_hook(manifest: Manifest) -> bool:
     """Tell whether an object is made anew where its content changed: a Job can't be changed."""
     return phase_of(manifest) is not Phase.ORDINARY
+
+
+def runs_to_its_end(key: ObjectKey) -> bool:
+    """Tell whether a hook does work of its own, once per content; any other is there for the hooks beside it."""
+    return key.group_kind in RUNNERS

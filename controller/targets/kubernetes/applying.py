@@ -34,7 +34,7 @@ from controller.targets.kubernetes.hook_running import Hooks
 from controller.targets.kubernetes.inventory import Inventories, Inventory
 from controller.targets.kubernetes.kept_hooks import pack_hooks
 from controller.targets.kubernetes.lease import Lease
-from controller.targets.kubernetes.planning import JOB, SHARED, Planner, brought_kinds, coming_of, is_deferred
+from controller.targets.kubernetes.planning import SHARED, Planner, brought_kinds, coming_of, is_deferred
 from controller.targets.kubernetes.pruning import leftovers
 from controller.targets.kubernetes.running import Run, account_for_the_rest, is_complete
 from controller.targets.kubernetes.stages import Stage, stages_of, turn_of
@@ -217,11 +217,12 @@ class Applier:
             return
         members = self._cache.members(placement)
         keys = [one.key for one in run.manifests]
-        digests = {str(one.key): one.digest for one in run.manifests if one.key.group_kind == JOB}
         hooks = pack_hooks(run.plan.before_delete, run.plan.after_delete)
 
         def recorded(inventory: Inventory) -> Inventory:
             left = leftovers(keys, members, run.application, inventory)
+            has_ended = inventory.finished or inventory.failed
+            digests = {str(one.key): one.digest for one in run.manifests} if has_ended else {}
             named = replace(
                 inventory.jobs_among(digests),
                 kept=left.kept,

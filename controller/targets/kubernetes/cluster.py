@@ -131,7 +131,7 @@ class Cluster:
             applied_digest=inventory.digest,
             objects=(
                 *(self._live(one) for one in members if str(one.key) not in inventory.kept),
-                *_ended_jobs(inventory, members),
+                *_ended(inventory, members),
             ),
             has_loose_ends=inventory.has_loose_ends(one.key for one in members),
         )
@@ -243,15 +243,21 @@ def _end_of(job: Member) -> str:
     return next((one["type"] for one in conditions if one.get("type") in ENDS and one.get("status") == "True"), "")
 
 
-def _ended_jobs(inventory: Inventory, members: Iterable[Member]) -> list[LiveObject]:
-    """Give the Jobs that ran to their end and were taken away since: they are not missing."""
-    live = {str(one.key) for one in members}
+def _ended(inventory: Inventory, members: Iterable[Member]) -> list[LiveObject]:
+    """Give the Jobs and hooks that came to their end and were taken away since: they are not missing."""
+    live = {str(one.key) for one in members} if inventory.finished or inventory.failed else set()
     found = []
-    for health, jobs in ((Health.HEALTHY, inventory.finished), (Health.DEGRADED, inventory.failed)):
+    for health, ended in ((Health.HEALTHY, inventory.finished), (Health.DEGRADED, inventory.failed)):
         why = "it failed, and was taken away since" if health is Health.DEGRADED else ""
-        for text, digest in sorted(jobs.items()):
-            namespace, _, name = text.partition(" ")[2].partition("/")
+        for text, digest in sorted(ended.items()):
             if text not in live:
-                key = ObjectKey("batch", "Job", namespace, name)
-                found.append(LiveObject(key=key, uid="", digest=digest, health=health, health_reason=why))
+                found.append(LiveObject(key=_key(text), uid="", digest=digest, health=health, health_reason=why))
     return found
+
+
+def _key(text: str) -> ObjectKey:
+    """Read an object's key as an inventory writes it: `Job.batch shop/migrate`."""
+    group_kind, _, where = text.partition(" ")
+    kind, _, group = group_kind.partition(".")
+    namespace, _, name = where.rpartition("/")
+    return ObjectKey(group, kind, namespace, name)

@@ -16,6 +16,7 @@ from controller.model import Transient
 from controller.targets.kubernetes.credentials import LoginSource
 from controller.targets.kubernetes.exchange import JSON, Request, Response
 from controller.targets.kubernetes.line import Line
+from controller.targets.kubernetes.reaching import Reachability, Unreachable
 
 __all__ = ["JSON", "Connection", "Request", "Response"]
 
@@ -23,7 +24,8 @@ __all__ = ["JSON", "Connection", "Request", "Response"]
 class Connection:
     """An async context manager: `async with Connection(name, login_source) as connection`.
 
-    Any HTTP status is an answer; no answer raises Transient. An answer of 401 renews the login once.
+    Any HTTP status is an answer; no answer raises Transient (Unreachable where nothing could be asked). An answer of
+    401 renews the login once.
     """
 
     def __init__(self, name: str, source: LoginSource) -> None:
@@ -32,6 +34,7 @@ class Connection:
         self._line: Line | None = None
         self._retired: list[Line] = []
         self._renewing = asyncio.Lock()
+        self._reachability = Reachability()
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,12 +66,22 @@ class Connection:
         that is no stream comes as the one ERROR event that it is, its Status holding the HTTP code.
         """
         line = await self._ready()
+        is_accepted = False
         async with aclosing(line.watch(request)) as events:
             try:
                 async for event in events:
+                    if not is_accepted:
+                        is_accepted = True
+                        self._reachability.found()
                     yield event
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-                raise Transient(self._say(request, _reason(error))) from error
+                if is_accepted:
+                    raise Transient(self._say(request, _reason(error))) from error
+                raise self._lost(request, error) from error
+
+    async def turn(self) -> None:
+        """After Unreachable: return when the server is there again, or when it is the caller's turn to find out."""
+        await self._reachability.turn()
 
     async def _send(self, request: Request, until: float) -> Response:
         may_renew = True
@@ -76,8 +89,11 @@ class Connection:
             line = await self._ready()
             try:
                 response = await line.send(request)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                raise self._lost(request, error) from error
             except (aiohttp.ClientError, OSError) as error:
                 raise Transient(self._say(request, _reason(error))) from error
+            self._reachability.found()
             if response.status == 401 and may_renew:
                 may_renew = False
                 line.login_expires_at = 0.0
@@ -105,6 +121,10 @@ class Connection:
             self._retired = [line] if line else []
             self._line = Line(login)
             return self._line
+
+    def _lost(self, request: Request, error: Exception) -> Unreachable:
+        self._reachability.lost()
+        return Unreachable(self._say(request, _reason(error)))
 
     def _say(self, request: Request, why: str) -> str:
         return f"{self.name}: {request.method} {request.path}: {why}"

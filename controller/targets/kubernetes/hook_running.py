@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from controller.model import Action, ConvergeError, Digest, Health, Manifest, ObjectPlan, Result, Transient
-from controller.targets.hooks import Ending, endings_of
+from controller.targets.hooks import Ending, endings_of, phase_of, runs_to_its_end
 from controller.targets.kubernetes.awaiting import HealthWaits
 from controller.targets.kubernetes.cache import Cache
 from controller.targets.kubernetes.deleting import Deleter
 from controller.targets.kubernetes.inventory import Inventories
 from controller.targets.kubernetes.members import Member
-from controller.targets.kubernetes.planning import JOB, Planner
+from controller.targets.kubernetes.planning import Planner
+from controller.targets.kubernetes.pruning import replacement_objection
 from controller.targets.kubernetes.running import Run, manifest_of
 from controller.targets.kubernetes.stages import stages_of
 from controller.targets.kubernetes.writing import Writer
@@ -43,11 +44,18 @@ class Hooks:
 
     async def tell_failure(self, run: Run) -> None:
         """Write the hooks that a failed sync has: once for each desired state, not for a hiccup or a newer commit."""
-        hooks = run.plan.on_failure
-        if not hooks or run.superseded.is_set() or all(isinstance(one, Transient) for one in run.failures):
+        if run.superseded.is_set() or all(isinstance(one, Transient) for one in run.failures):
+            return
+        inventory = self._inventories.inventory(run.plan.placement)
+        hooks = [one for one in run.plan.on_failure if not (inventory.has_run(one.key, one.digest) and endings_of(one))]
+        if not hooks:
             return
         await self._announce(run, hooks)
         await self._write(run, [_creation(one) for one in hooks])
+        ending = [one for one in hooks if endings_of(one)]
+        if ending:
+            await self._waits.is_healthy(run, ending, "failed, and waits for")
+            await self.end(run, ending)
 
     async def run(self, run: Run, hooks: Sequence[Manifest], what: str) -> bool:
         """Write hooks of a deletion in their order, and wait for each; True when all of them did their work."""
@@ -68,13 +76,25 @@ class Hooks:
         return await self._delete(run, [one for one in self._cache.members(run.plan.placement) if one.key in keys])
 
     async def end(self, run: Run, hooks: Collection[Manifest]) -> bool:
-        """Take away the Jobs among hooks that ended as their policy names; the parent learns first that they ran."""
-        wanted = {one.key: endings_of(one) for one in hooks if one.key.group_kind == JOB}
-        members = [one for one in self._cache.members(run.plan.placement) if one.digest is not None]
-        succeeded, failed = (
-            {str(one.key): one for one in members if one.health is health and ending in wanted.get(one.key, ())}
-            for health, ending in ((Health.HEALTHY, Ending.SUCCEEDED), (Health.DEGRADED, Ending.FAILED))
-        )
+        """Take away the hooks that ended as their policy names; the parent learns first that they were there.
+
+        What runs to its end ended so by itself. Anything else succeeded when all of the run did, and failed when
+        a hook of its phase did. What takes more than itself away stays, unless that was approved.
+        """
+        members = {one.key: one for one in self._cache.members(run.plan.placement) if one.digest is not None}
+        broken = {phase_of(one) for one in hooks if _is_broken(members.get(one.key))}
+        succeeded: dict[str, Member] = {}
+        failed: dict[str, Member] = {}
+        for one in hooks:
+            member, endings = members.get(one.key), endings_of(one)
+            if member is None or replacement_objection(one.key, run.application):
+                continue
+            if _is_broken(member) and Ending.FAILED in endings:
+                failed[str(one.key)] = member
+            elif _has_succeeded(member, run) and Ending.SUCCEEDED in endings:
+                succeeded[str(one.key)] = member
+            elif not runs_to_its_end(one.key) and phase_of(one) in broken and Ending.FAILED in endings:
+                succeeded[str(one.key)] = member  # it did not fail itself: nothing waits for another content of it
         if not succeeded and not failed:
             return True
         await self._inventories.update(
@@ -108,6 +128,14 @@ class Hooks:
             for one in members
         ]
         return await self._deleter.delete(run, planned)
+
+
+def _is_broken(member: Member | None) -> bool:
+    return member is not None and member.health is Health.DEGRADED
+
+
+def _has_succeeded(member: Member, run: Run) -> bool:
+    return member.health is Health.HEALTHY and (runs_to_its_end(member.key) or not run.failures)
 
 
 def _digests(members: Mapping[str, Member]) -> Mapping[str, Digest]:

@@ -107,7 +107,9 @@ class Inventory:
         return any(hashes[index : index + 4] == wanted for index in range(0, len(hashes), 4))
 
     def has_run(self, key: ObjectKey, digest: Digest) -> bool:
-        """Tell whether a Job of this content ran to its end already, be it a failure."""
+        """Tell whether a Job or hook of this content came to its end already, be it a failure."""
+        if not self.finished and not self.failed:
+            return False
         return digest in {self.finished.get(str(key)), self.failed.get(str(key))}
 
     def with_jobs(self, finished: Mapping[str, Digest], failed: Mapping[str, Digest]) -> Inventory:

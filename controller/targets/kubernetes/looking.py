@@ -26,6 +26,7 @@ from controller.model import (
     Secret,
     Transient,
 )
+from controller.targets.hooks import is_made_anew
 from controller.targets.kubernetes.adopting import Migration, adopted, merge_patch, migration
 from controller.targets.kubernetes.autoscalers import PATH as REPLICAS
 from controller.targets.kubernetes.autoscalers import found_on_cluster, is_known, released_before
@@ -112,6 +113,8 @@ class Looker:
             return blind(manifest, member, context.inventory)
         if planned.action is Action.NOTHING and member is not None:
             self._cache.note_clean(member)
+        if planned.action is Action.CHANGE and seen.is_ours and seen.digest != manifest.digest:
+            return _anew(manifest, seen, context) if is_made_anew(manifest) else planned
         return planned
 
     async def _find(self, resource: Resource, manifest: Manifest, context: Context) -> Seen | None:
@@ -184,14 +187,7 @@ class Looker:
         answer = await self.send(create_request(resource, manifest.key, data), context.account)
         if answer.status != 409 or not seen.is_ours:
             raise refusal(refused, manifest.key, where=str(manifest.origin), coming=context.coming)
-        return ObjectPlan(
-            key=manifest.key,
-            action=Action.REPLACE,
-            manifest=manifest,
-            uid=seen.uid,
-            resource_version=seen.resource_version,
-            objection=replacement_objection(manifest.key, context.application),
-        )
+        return _anew(manifest, seen, context)
 
     async def _preview(
         self, resource: Resource, manifest: Manifest, seen: Seen, context: Context, adopted_from: Migration
@@ -280,6 +276,17 @@ def _refused(manifest: Manifest, seen: Seen, objection: str) -> ObjectPlan:
         uid=seen.uid,
         resource_version=seen.resource_version,
         objection=objection,
+    )
+
+
+def _anew(manifest: Manifest, seen: Seen, context: Context) -> ObjectPlan:
+    return ObjectPlan(
+        key=manifest.key,
+        action=Action.REPLACE,
+        manifest=manifest,
+        uid=seen.uid,
+        resource_version=seen.resource_version,
+        objection=replacement_objection(manifest.key, context.application),
     )
 
 

@@ -34,6 +34,7 @@ from controller.model import (
     State,
     Waiting,
 )
+from controller.targets.hooks import Phase, phase_of, runs_to_its_end
 from controller.targets.kubernetes.autoscalers import released_before
 from controller.targets.kubernetes.cache import CONFIG_MAPS, Cache, Member
 from controller.targets.kubernetes.connection import Connection, Request
@@ -45,7 +46,7 @@ from controller.targets.kubernetes.judging import (
     plan_hash,
 )
 from controller.targets.kubernetes.kept_hooks import KeptHooks, unpack_hooks
-from controller.targets.kubernetes.looking import Context, Looker, blind, untouched
+from controller.targets.kubernetes.looking import Context, Looker, blind, created, untouched
 from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, shared_namespace
 from controller.targets.kubernetes.options import options_of
 from controller.targets.kubernetes.ownership import is_as_applied
@@ -54,7 +55,6 @@ from controller.targets.kubernetes.reach import EVERYWHERE, Reach
 from controller.targets.kubernetes.stages import is_foundation
 
 SHARED: Final = Digest("shared-namespace")  # the digest of a namespace that `createNamespace` asks for
-JOB: Final = "Job.batch"
 
 
 class Planner:
@@ -164,7 +164,28 @@ class Planner:
         coming = coming_of([*namespace, *first], manifests)
         later = Context(context.application, context.marks, context.inventory, context.members, coming)
         rest = await self._look_all([one for one in manifests if not is_foundation(one.key)], later)
-        return [*namespace, *first, *rest]
+        return [*namespace, *first, *self._with_company(rest, later)]
+
+    def _with_company(self, planned: Sequence[ObjectPlan], context: Context) -> Sequence[ObjectPlan]:
+        """Bring hooks back that were taken away after their work, where a hook beside them is about to be written.
+
+        What a Job of hooks reads may have gone with the last one; a Job itself runs once per content.
+        """
+        if not context.inventory.finished:
+            return planned
+        phases = {phase_of(one.manifest) for one in planned if one.manifest and one.action is not Action.NOTHING}
+        phases.discard(Phase.ORDINARY)
+
+        def comes_back(one: ObjectPlan, manifest: Manifest) -> bool:
+            is_away = one.action is Action.NOTHING and one.key not in context.members
+            return is_away and not runs_to_its_end(one.key) and phase_of(manifest) in phases
+
+        return [
+            replace(created(one.manifest, context.inventory), cause=Cause.PENDING)
+            if one.manifest is not None and comes_back(one, one.manifest)
+            else one
+            for one in planned
+        ]
 
     async def _look_all(self, manifests: Sequence[Manifest], context: Context) -> list[ObjectPlan]:
         settled: dict[ObjectKey, ObjectPlan] = {}
@@ -186,7 +207,7 @@ class Planner:
         """Plan what needs no request; None for what does."""
         member = context.members.get(manifest.key)
         if member is None:
-            if manifest.key.group_kind == JOB and context.inventory.has_run(manifest.key, manifest.digest):
+            if context.inventory.has_run(manifest.key, manifest.digest):
                 return ObjectPlan(key=manifest.key, action=Action.NOTHING, manifest=manifest)
         elif member.is_terminating:
             return _too_early(manifest, member)

@@ -2,6 +2,7 @@
 
 A watch that ends is resumed at the last resourceVersion that it told, bookmarks included; 410 (that version is too old)
 lists again. Failures back off with jitter and are told once; nothing is asked again on a timer while all is well.
+Where the whole server is away, those who listen to it take turns in looking for it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import msgspec
 from controller.model import Stalled, Transient
 from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.discovery import Resource
+from controller.targets.kubernetes.reaching import Unreachable
 
 PAGE: Final = 500
 LIST_SECONDS: Final = 60.0
@@ -163,7 +165,10 @@ async def follow(
             if not at.is_away and (at.failures > 1 or is_refused):
                 at.is_away = True
                 yield Away(str(error), is_refused)
-            await asyncio.sleep(_pause(at.failures, error, is_refused=is_refused))
+            if isinstance(error, Unreachable) and at.is_away:
+                await connection.turn()
+            else:
+                await asyncio.sleep(_pause(at.failures, error, is_refused=is_refused))
 
 
 def _pause(failures: int, error: Transient | Stalled, *, is_refused: bool) -> float:

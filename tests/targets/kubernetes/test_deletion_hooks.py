@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model import Applied, Plan, Result, Stalled, State
+from controller.model import Action, Applied, Plan, Result, Stalled, State
 from controller.targets.hooks import Ending, Phase, endings_of, phases_of
 from controller.targets.kubernetes.kept_hooks import KeptHooks, pack_hooks, unpack_hooks
 from controller.targets.releasing import release
@@ -168,6 +168,74 @@ async def test_a_hook_goes_when_it_succeeded_and_is_not_run_again(access: KubeAc
         observed = await place.target.observe(place.placement)
         assert not observed.has_loose_ends
         assert {one.key.name for one in observed.objects} == {"migrate", "a"}
+
+
+def settings(namespace: str, policy: str, **data: str) -> Body:
+    """Give a hook that does no work of its own: what the Job beside it reads."""
+    body = config_map("settings", namespace, **data)
+    body["metadata"]["annotations"] = {"helm.sh/hook": "pre-install,pre-upgrade", "helm.sh/hook-delete-policy": policy}
+    return body
+
+
+async def test_what_a_hook_reads_comes_and_goes_with_it(access: KubeAccess) -> None:
+    ns = access.namespace
+    ordinary = config_map("a", ns, x="1")
+    read = settings(ns, "before-hook-creation,hook-succeeded")
+    async with placed(access) as place, Api.connect(access) as api:
+        for image in ("tool:1", "tool:2"):
+            bodies = [read, hook("migrate", ns, "before", image=image, policy="hook-succeeded"), ordinary]
+            planned = await plan(place, *bodies)
+            assert {one.key.name: one.action for one in planned.objects if one.key.name != "a"} == {
+                "settings": Action.CREATE,
+                "migrate": Action.CREATE,
+            }
+            assert (await place.apply(planned)).failure is None
+            assert not await is_there(api, "ConfigMap", "settings")
+            assert not await is_there(api, "Job", "migrate")
+            assert (await plan(place, *bodies)).is_empty
+        observed = await place.target.observe(place.placement)
+        assert not observed.has_loose_ends
+        assert {one.key.name for one in observed.objects} == {"settings", "migrate", "a"}
+
+
+async def test_what_a_failed_hook_read_goes_with_it_and_comes_back_for_the_next(access: KubeAccess) -> None:
+    ns = access.namespace
+    read = settings(ns, "hook-failed")
+    failing = hook("migrate", ns, "before", image=CRASHES, policy="hook-failed")
+    mended = hook("migrate", ns, "before", policy="hook-failed")
+    async with placed(access) as place, Api.connect(access) as api:
+        applied = await place.apply(await plan(place, read, failing, config_map("a", ns, x="1")))
+        assert "a hook that failed: Job.batch" in str(applied.failure)
+        assert not await is_there(api, "ConfigMap", "settings")
+        assert not await is_there(api, "Job", "migrate")
+        await sync(place, read, mended, config_map("a", ns, x="1"), commit="b")
+        assert await is_there(api, "ConfigMap", "settings")
+        assert await is_there(api, "Job", "migrate")
+
+
+async def test_a_hook_of_any_kind_is_made_anew_for_another_content(access: KubeAccess) -> None:
+    ns = access.namespace
+    async with placed(access) as place, Api.connect(access) as api:
+        await sync(place, settings(ns, "before-hook-creation", x="1"))
+        first = (await api.get("v1", "ConfigMap", "settings"))["metadata"]["uid"]
+        assert (await plan(place, settings(ns, "before-hook-creation", x="1"))).is_empty
+        planned = await plan(place, settings(ns, "before-hook-creation", x="2"))
+        assert [one.action for one in planned.objects] == [Action.REPLACE]
+        assert (await place.apply(planned)).failure is None
+        second = await api.get("v1", "ConfigMap", "settings")
+        assert second["metadata"]["uid"] != first
+        assert second["data"] == {"x": "2"}
+
+
+async def test_a_failure_hook_goes_when_it_succeeded_and_is_told_once(access: KubeAccess) -> None:
+    ns = access.namespace
+    bodies = [hook("first", ns, "before", image=CRASHES), hook("tell", ns, "failure", policy="hook-succeeded")]
+    async with placed(access) as place, Api.connect(access) as api:
+        for _ in range(2):
+            applied = await place.apply(await plan(place, *bodies, config_map("a", ns, x="1")))
+            assert "a hook that failed: Job.batch" in str(applied.failure)
+            assert not await is_there(api, "Job", "tell")
+        assert place.sent.count("PATCH", part="/jobs/tell", is_dry=False) == 1
 
 
 async def test_a_hook_that_failed_and_went_has_failed_all_the_same(access: KubeAccess) -> None:
