@@ -42,16 +42,8 @@ class Fleet:
         for name in ("apps", "platform"):
             await git(self.folder, "init", "-q", "--bare", "--initial-branch=main", str(self.bare(name)))
             await git(self.bare(name), "config", "http.receivepack", "true")
-            await git(
-                self.folder,
-                "-c",
-                "advice.detachedHead=false",
-                "clone",
-                "-q",
-                str(self.bare(name)),
-                str(self.folder / name),
-            )
-            await git(self.folder / name, "symbolic-ref", "HEAD", "refs/heads/main")
+            await git(self.folder, "init", "-q", "--initial-branch=main", str(self.folder / name))
+            await git(self.folder / name, "remote", "add", "origin", str(self.bare(name)))
         config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": WARM}, "data": {"warm": "1"}}
         await self.commit("apps", {**self.workload.files("v1"), f"{WARM}/config.yaml": yaml.safe_dump(config)})
         await self.push("apps")

@@ -80,6 +80,7 @@ class Cache:
         self._asked: set[PlacementRef] = set()  # could not be told when they were asked for
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[None]] = set()
+        self._settling = asyncio.Event()  # set when any follower settles
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -127,10 +128,11 @@ class Cache:
         followers = [follower for one in resources for follower in self._follow_in(one, namespaces)]
         try:
             async with asyncio.timeout(deadline_seconds):
-                for follower in followers:
-                    await follower.settled.wait()
+                while not all(one.is_settled for one in followers):
+                    self._settling.clear()
+                    await self._settling.wait()
         except TimeoutError as error:
-            late = next(one for one in followers if not one.settled.is_set())
+            late = next(one for one in followers if not one.is_settled)
             raise Transient(self._say(late)) from error
         for follower in followers:
             if follower.is_refused:
@@ -236,6 +238,7 @@ class Cache:
                 async with aclosing(heard) as changes:
                     async for change in changes:
                         self._hear(follower, change)
+                        del change
             except Transient as error:  # what it was shown can't be read
                 self._hear(follower, Away(str(error), is_refused=False))
                 await self._clock.sleep(RETRY_SECONDS[1])
@@ -245,7 +248,7 @@ class Cache:
         del self._followers[place_of(follower.resource, follower.namespace)]
         self._unserved.add(follower.resource.group_kind)
         self._end_list(follower, set())
-        follower.settle()
+        self._settle(follower)
         self._wake_told(self._store.placements_with(follower.resource.group_kind))
 
     def _hear(self, follower: Follower, change: Change) -> None:
@@ -273,7 +276,7 @@ class Cache:
                 follower.why, follower.is_refused, follower.since = why, is_refused, self._clock.now()
                 follower.is_new = False
                 if is_refused:
-                    follower.settle()
+                    self._settle(follower)
                 self._wake(sorted(self._touched(follower)))
             case Unserved():
                 pass
@@ -281,8 +284,12 @@ class Cache:
     def _heard(self, follower: Follower) -> None:
         follower.why, follower.is_refused, follower.is_listed, follower.is_new = "", False, True, False
         follower.seen = set()
-        follower.settle()
+        self._settle(follower)
         self._wake_told(self._touched(follower))
+
+    def _settle(self, follower: Follower) -> None:
+        follower.is_settled = True
+        self._settling.set()
 
     def _touched(self, follower: Follower) -> Placements:
         """Name the placements that a kind's silence makes Unknown: all of them if it hides the parents."""

@@ -17,6 +17,7 @@ from controller.targets.kubernetes.credentials import LoginSource
 from controller.targets.kubernetes.exchange import JSON, Request, Response
 from controller.targets.kubernetes.line import Line
 from controller.targets.kubernetes.reaching import Reachability, Unreachable
+from controller.targets.kubernetes.streams import NotSpoken
 
 __all__ = ["JSON", "Connection", "Request", "Response"]
 
@@ -65,15 +66,19 @@ class Connection:
         An empty line comes first, when the server has accepted the watch: an idle one is silent for long. An answer
         that is no stream comes as the one ERROR event that it is, its Status holding the HTTP code.
         """
-        line = await self._ready()
         is_accepted = False
-        async with aclosing(line.watch(request)) as events:
+        while not is_accepted:
+            line = await self._ready()
             try:
-                async for event in events:
-                    if not is_accepted:
-                        is_accepted = True
-                        self._reachability.found()
-                    yield event
+                async with aclosing(line.watch(request)) as events:
+                    async for event in events:
+                        if not is_accepted:
+                            is_accepted = True
+                            self._reachability.found()
+                        yield event
+                        del event  # an idle watch holds nothing of what it said last
+            except NotSpoken:
+                continue
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
                 if is_accepted:
                     raise Transient(self._say(request, _reason(error))) from error

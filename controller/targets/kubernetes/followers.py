@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +19,8 @@ Place = tuple[str, str, str]  # group-kind, api version and namespace, "" for al
 class Follower:
     """Where one kind stands, in one namespace or in all of them."""
 
+    __slots__ = ("is_listed", "is_new", "is_refused", "is_settled", "namespace", "resource", "seen", "since", "why")
+
     def __init__(self, resource: Resource, namespace: str, since: datetime) -> None:
         self.resource = resource
         self.namespace = namespace  # "" for all of them
@@ -29,10 +30,7 @@ class Follower:
         self.why = "it is being listed for the first time"  # "" while it is heard
         self.is_new = True  # no answer of any kind has come yet
         self.is_refused = False
-        self.settled = asyncio.Event()  # listed, or refused
-
-    def settle(self) -> None:
-        self.settled.set()
+        self.is_settled = False  # listed, or refused
 
 
 async def looked_up(connection: Connection, clock: Clock, resource: Resource, key: ObjectKey) -> Sight | None:

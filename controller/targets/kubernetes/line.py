@@ -10,8 +10,8 @@ import asyncio
 import socket
 import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -78,19 +78,9 @@ class Line:
             body = await answer.read()
             return Response(answer.status, body, _seconds(answer.headers.get("Retry-After", "")))
 
-    async def watch(self, request: Request) -> AsyncGenerator[bytes, None]:
-        source = self._watch_streams(request) if self._streams else self._watch_session(request)
-        async with aclosing(source) as events:
-            try:
-                async for event in events:
-                    yield event
-            except NotSpoken:
-                self._streams = None
-            else:
-                return
-        async with aclosing(self._watch_session(request)) as events:
-            async for event in events:
-                yield event
+    def watch(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """Give the lines of a watch. Raises NotSpoken once where the server speaks no HTTP/2: ask again."""
+        return self._watch_streams(request) if self._streams else self._watch_session(request)
 
     async def close(self) -> None:
         if self._streams is not None:
@@ -141,23 +131,34 @@ class Line:
                 yield _refusal(answer.status, await answer.read(), answer.headers.get("Retry-After", ""))
                 return
             yield b""
-            async for line in lines(answer.content.iter_any()):
-                yield line
+            rest = Rest()
+            while chunk := await answer.content.readany():
+                lines = rest.cut(chunk)
+                del chunk  # an idle watch shall hold nothing of what it said last
+                while lines:
+                    yield lines.pop()
 
     async def _watch_streams(self, request: Request) -> AsyncGenerator[bytes, None]:
         assert self._streams is not None  # noqa: S101 - asked by the caller
         path = urlsplit(self.login.server).path + request.target
-        stream = await self._streams.open(path, [(name.lower(), value) for name, value in self._headers(request)])
+        try:
+            stream = await self._streams.open(path, [(name.lower(), value) for name, value in self._headers(request)])
+        except NotSpoken:
+            self._streams = None
+            raise
         try:
             async with asyncio.timeout(CONNECT_SECONDS * 3):
                 status = await stream.headers()
             if status != 200:
-                body = b"".join([chunk async for chunk in stream.chunks()])
-                yield _refusal(status, body, stream.retry_after)
+                yield _refusal(status, await stream.body(), stream.retry_after)
                 return
             yield b""
-            async for line in lines(stream.chunks()):
-                yield line
+            rest = Rest()
+            while chunk := await stream.chunk():
+                lines = rest.cut(chunk)
+                del chunk
+                while lines:
+                    yield lines.pop()
         finally:
             stream.close()
 
@@ -190,19 +191,22 @@ def read_token(path: str) -> str:
         raise Stalled(f"{path}: the token file can't be read: {error.strerror}. Mount it again.") from error
 
 
-async def lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    """Cut a stream into its lines, without their ends; a last line that was cut off is dropped."""
-    parts: list[bytes] = []
-    async for chunk in chunks:
+class Rest:
+    """Cuts a stream into its lines, without their ends; a last line that was cut off is dropped with it."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def cut(self, chunk: bytes) -> list[bytes]:
+        """Give the lines that a chunk completes, the last one first."""
         *whole, rest = chunk.split(b"\n")
-        if whole:
-            parts.append(whole[0])
-            yield b"".join(parts)
-            for line in whole[1:]:
-                yield line
-            parts = []
+        if whole and self._parts:
+            whole[0] = b"".join((*self._parts, whole[0]))
+            self._parts = []
         if rest:
-            parts.append(rest)
+            self._parts.append(rest)
+        whole.reverse()
+        return whole
 
 
 def _refusal(status: int, body: bytes, retry_after: str) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -58,18 +58,25 @@ class Stream:
             await self._wait()
         return self.status
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Give the body as it arrives; raises Transient when the connection is lost."""
+    async def chunk(self) -> bytes:
+        """Give the next bytes of the body, none at its end; raises Transient when the connection is lost."""
         while True:
-            while self._chunks:
+            if self._chunks:
                 chunk = self._chunks.popleft()
                 self._connection.consumed(self._id, len(chunk))
-                yield chunk
+                return chunk
             if self._failure:
                 raise Transient(self._failure)
             if self._is_ended:
-                return
+                return b""
             await self._wait()
+
+    async def body(self) -> bytes:
+        """Give all that is left of the body. Raises as `chunk`."""
+        parts = []
+        while chunk := await self.chunk():
+            parts.append(chunk)
+        return b"".join(parts)
 
     def close(self) -> None:
         """Tell the server that nobody reads any more."""

@@ -146,10 +146,12 @@ async def follow(
                 async with aclosing(_list(connection, path, selector, at)) as pages:
                     async for change in pages:
                         yield change
+                        del change
                 at.is_away = False
             async with aclosing(_watch(connection, path, selector, at)) as events:
                 async for change in events:
                     yield change
+                    del change  # nobody who waits holds what was told last
         except (Transient, Stalled) as error:
             code = error.code if isinstance(error, _Refused) else 0
             if code == 404:
@@ -217,6 +219,7 @@ async def _watch(connection: Connection, path: str, selector: str, at: _Progress
                 change = _hear(line, at)
                 if change is not None:
                     yield change
+                del line, change
     except TimeoutError as error:
         raise Transient(f"the watch of {path} did not end in time") from error
     finally:

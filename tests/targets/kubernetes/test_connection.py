@@ -16,7 +16,7 @@ from aiohttp import web
 from controller.model import Secret, Stalled, Transient
 from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.credentials import Login
-from controller.targets.kubernetes.line import lines
+from controller.targets.kubernetes.line import Rest
 from tests.cluster.access import KubeAccess
 from tests.targets.kubernetes.observing import login_to, pump
 
@@ -212,12 +212,9 @@ async def test_certificates_that_are_none_are_stalled() -> None:
         ([], []),
     ],
 )
-async def test_lines_are_cut_wherever_the_chunks_end(chunks: list[bytes], expected: list[bytes]) -> None:
-    async def stream() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
-
-    assert [line async for line in lines(stream())] == expected
+def test_lines_are_cut_wherever_the_chunks_end(chunks: list[bytes], expected: list[bytes]) -> None:
+    rest = Rest()
+    assert [line for chunk in chunks for line in reversed(rest.cut(chunk))] == expected
 
 
 @pytest.mark.cluster
