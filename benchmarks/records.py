@@ -188,8 +188,8 @@ async def _written(path: Path, old: CommitId, new: CommitId) -> tuple[int, int]:
 def table(measured: Recorded) -> Iterator[str]:
     yield f"a branch of {measured.files} files, {measured.commits} commits, {measured.instances} instances"
     yield (
-        f"  10 transitions: {measured.cycle * 1000:.0f} ms ({measured.cycle_cpu * 1000:.0f} of CPU) to derive and write, "
-        f"without the push; "
+        f"  10 transitions: {measured.cycle * 1000:.0f} ms ({measured.cycle_cpu * 1000:.0f} of CPU) to derive and "
+        f"write, without the push; "
         f"{measured.cycle_trees} trees written, for {measured.cycle_folders} folders"
     )
     yield f"  at a remote {LATENCY_SECONDS * 1000:.0f} ms away: one transition {measured.single:.2f} s,"

@@ -71,7 +71,7 @@ async def _proofs(places: Places, group: GroupRef, limit: int) -> tuple[Proof, .
     approvals = await read_approvals(places.platform, places.platform_head, group)
     approved = approvals_by_version(history.versions, approvals)
     sources = Sources(places.platform, places.records, places.mirrors, places.workshop)
-    return await prove(group, history.versions, approved, sources)
+    return await prove(group, history.versions, approved, sources, head=places.platform_head)
 
 
 def _lines(proofs: Iterable[Proof]) -> Iterable[str]:

@@ -29,6 +29,7 @@ from controller.model import (
     Transient,
     Wait,
     Waiting,
+    Warrant,
     headline_health,
     headline_sync,
 )
@@ -85,6 +86,7 @@ class Facts:
     waits: tuple[Wait, ...] = ()
     info: CommitInfo | None = None  # of the application commit that the desired state comes from
     is_suspended: bool = False
+    warrant: Warrant | None = None  # what let the plan through, where it takes an approval
 
 
 def object_reports(facts: Facts) -> tuple[ObjectReport, ...]:

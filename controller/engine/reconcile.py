@@ -43,6 +43,7 @@ from controller.model import (
     Health,
     ObjectKey,
     Observation,
+    OnPending,
     PlacementRef,
     PlacementReport,
     Plan,
@@ -52,6 +53,7 @@ from controller.model import (
     Unknown,
     Wait,
     Waiting,
+    Warrant,
     headline_health,
 )
 from controller.render import Rendered, facts_of
@@ -206,6 +208,7 @@ async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired
         is_refused=verdict.is_refused,
         reasons=verdict.reasons,
         waits=verdict.waits,
+        warrant=_warrant(inputs, plan, judged),
     )
     if _tell_drift(inputs.placement, plan, means.tell):
         means.interim(report_of(inputs, facts, sync=SyncStatus.DRIFTED))
@@ -258,6 +261,14 @@ async def _apply(inputs: Inputs, means: Means, facts: Facts) -> Facts:
         return replace(facts, observation=observation)
     except ConvergeError:
         return facts  # what was written is known; the next event tells how it fares
+
+
+def _warrant(inputs: Inputs, plan: Plan, judged: Judged) -> Warrant | None:
+    """Say what lets a plan through: its yes, or that there is nothing to say yes to; None where nobody asks for one."""
+    if plan.hash in judged.approved:
+        return Warrant(plan.hash, inputs.platform.commit)
+    asks = inputs.entry.application.sync.pending is OnPending.APPROVE
+    return Warrant(None, inputs.platform.commit) if asks and not plan.pending else None
 
 
 def _tell_drift(placement: PlacementRef, plan: Plan, tell: Tell) -> bool:
@@ -319,6 +330,7 @@ def report_of(inputs: Inputs, facts: Facts, *, sync: SyncStatus | None = None, r
         origin=inputs.entry.application.origin,
         waits=facts.waits,
         inputs=facts.desired.inputs if facts.desired else None,
+        warrant=facts.warrant if facts.applied else None,
     )
 
 

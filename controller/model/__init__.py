@@ -80,6 +80,7 @@ from controller.model.status import (
     Transition,
     Wait,
     WaitKind,
+    Warrant,
     headline_health,
     headline_sync,
 )
@@ -180,6 +181,7 @@ __all__ = [
     "Wait",
     "WaitKind",
     "Waiting",
+    "Warrant",
     "Window",
     "format_path",
     "headline_health",

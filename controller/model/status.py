@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from controller.model.fields import FieldChange, JsonValue
-from controller.model.ids import Digest, GroupRef, ObjectKey, PlacementRef, Revision
+from controller.model.ids import CommitId, Digest, GroupRef, ObjectKey, PlacementRef, Revision
 from controller.model.manifest import Manifest, Origin
 from controller.model.plan import Result
 from controller.model.secret import Secret
@@ -117,6 +117,17 @@ class Wait:
     until: datetime | None = None  # when it ends by itself, as far as is known now
 
 
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """What let a change through where its policy asks for an approval: `plan` None, when there was nothing to approve.
+
+    The plan's yes was found at `platform`, the commit of the platform repository that was in force.
+    """
+
+    plan: Digest | None
+    platform: CommitId
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementReport:
     """One placement as records tell it: derived from a run's values, never kept as state of its own."""
@@ -138,6 +149,7 @@ class PlacementReport:
     retired: bool = False  # gone from git and from its target
     waits: tuple[Wait, ...] = ()  # what its pending changes wait for
     inputs: Digest | None = field(default=None, compare=False)  # of the desired state that the run ended with
+    warrant: Warrant | None = field(default=None, compare=False)  # for what the run applied
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def _versions(placements: list[Earlier], before: Earlier) -> dict[str, JsonValue
 
 def _version(placement: Earlier) -> dict[str, JsonValue]:
     source = placement.get("source") or NOTHING
-    facts = {**placement["applied"], "subject": source.get("subject", ""), "author": source.get("author", "")}
+    ran = {name: placement["applied"][name] for name in ("application", "platform", "since")}
+    facts = {**ran, "subject": source.get("subject", ""), "author": source.get("author", "")}
     return {name: value for name, value in facts.items() if value}
 
 
@@ -93,7 +94,7 @@ def placement_status(report: PlacementReport, now: str, before: Earlier) -> dict
         "pending": report.pending,
         "drifted": report.drifted,
         "revision": _revision(report.revision, before.get("revision")),
-        "applied": _applied(report.applied, now, before.get("applied") or NOTHING, is_seen=is_seen),
+        "applied": _applied(report, now, before.get("applied") or NOTHING, is_seen=is_seen),
         "source": _source(report, before.get("source") or NOTHING),
         "waits": _waits(report, now, before),
         "drift": _drift(report, before),
@@ -128,11 +129,18 @@ def _revision(revision: Revision | None, before: JsonValue) -> JsonValue:
     return shown_revision(revision) if revision else before
 
 
-def _applied(revision: Revision | None, now: str, before: Earlier, *, is_seen: bool) -> JsonValue:
-    if revision is None:
+def _applied(report: PlacementReport, now: str, before: Earlier, *, is_seen: bool) -> JsonValue:
+    """Say what the target runs, and by which warrant it came there."""
+    if report.applied is None:
         return None if is_seen else dict(before)
-    commits = shown_revision(revision)
-    return {**commits, "since": since(before, now, **commits)}
+    commits = shown_revision(report.applied)
+    begin = since(before, now, **commits)
+    is_same = all(before.get(name) == commit for name, commit in commits.items())
+    warrant = before.get("warrant") if is_same else None
+    if report.warrant is not None and (report.warrant.plan is not None or not warrant):
+        warrant = {"platform": report.warrant.platform}
+        warrant |= {"plan": report.warrant.plan} if report.warrant.plan is not None else {}
+    return {**commits, "since": begin, **({"warrant": warrant} if warrant else {})}
 
 
 def _source(report: PlacementReport, before: Earlier) -> JsonValue:

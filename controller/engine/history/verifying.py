@@ -1,24 +1,25 @@
 """Proves what ran: rendering is pure, so that every recorded version can be rendered again and laid beside its record.
 
 A version is proven when its commits render to exactly what was recorded of it, when its application commit bears the
-signature that the platform demanded then, and when an approval is in git where its policy asked for one. It is refuted
-when any of that is other. What can't be looked into (a commit that the host has collected, a key that is not here) is
-open, with its reason.
+signature that the platform demanded then, and when the yeses that its policy asked for are in git, as many and by whom
+(`warrants.py`). It is refuted when any of that is other. What can't be looked into (a commit that the host has
+collected, a key that is not here) is open, with its reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from controller.engine.fleet import Entry, signers_of
+from controller.engine.fleet import signers_of
 from controller.engine.history.reading import Approved
 from controller.engine.history.rendering import PastRender, render_at
 from controller.engine.history.versions import State, Version
+from controller.engine.history.warrants import Case, Doubts, warranted
 from controller.engine.preparing import Workshop
 from controller.git import BranchFiles, Mirror, Mirrors
-from controller.model import PLATFORM, ConvergeError, GroupRef, OnPending, PlacementRef, Stalled, TargetName
+from controller.model import PLATFORM, CommitId, ConvergeError, GroupRef, PlacementRef, Revision, Stalled, TargetName
 from controller.records import recorded_contents, rendered_contents
 
 UNKNOWN_CLUSTER = "it is a chart, which may ask what its cluster serves, and that is not recorded"
@@ -51,55 +52,96 @@ class Sources:
 
 
 async def prove(
-    group: GroupRef, found: Sequence[Version], approved: Sequence[Sequence[Approved]], sources: Sources
+    group: GroupRef,
+    found: Sequence[Version],
+    approved: Sequence[Sequence[Approved]],
+    sources: Sources,
+    *,
+    head: CommitId,
 ) -> tuple[Proof, ...]:
-    """Prove every applied version of a group, newest first; `approved` are the approvals of each."""
+    """Prove every applied version of a group, newest first; `approved` are the approvals of each, by their time.
+
+    `head` is the platform's newest commit: what warrants a version must be in its history.
+    """
     proofs: list[Proof] = []
     older: dict[TargetName, dict[str, set[str]]] = {}  # by target, what earlier versions rendered, by key
+    ran: dict[TargetName, Revision] = {}
     for version, yeses in reversed(list(zip(found, approved, strict=True))):
         for target in map(TargetName, version.targets):
-            state = applied_state(version, target)
-            if state is not None:
-                placement = PlacementRef(group.environment, group.application, target)
-                seen = older.setdefault(target, {})
-                proofs.append(await _proof(placement, version, state, yeses, sources, seen))
+            states = applied_states(version, target)
+            if not states:
+                continue
+            placement = PlacementRef(group.environment, group.application, target)
+            claim = _Claim(placement, version, states, ran.get(target), tuple(yeses))
+            proofs.append(await _proof(claim, sources, head, older.setdefault(target, {})))
+            ran[target] = version.revision
     return tuple(reversed(proofs))
 
 
-def applied_state(version: Version, target: TargetName) -> State | None:
-    """Give the last state in which the target ran the version."""
+def applied_states(version: Version, target: TargetName) -> tuple[State, ...]:
+    """Give the states in which the target ran the version, in order."""
     wanted = {"application": version.revision.application, "platform": version.revision.platform}
-    for state in reversed(version.states):
-        applied = state.placements.get(target, {}).get("applied") or {}
-        if all(applied.get(name) == commit for name, commit in wanted.items()):
-            return state
-    return None
+    return tuple(
+        state
+        for state in version.states
+        if (applied := state.placements.get(target, {}).get("applied"))
+        and all(applied.get(name) == commit for name, commit in wanted.items())
+    )
 
 
-async def _proof(
-    placement: PlacementRef,
-    version: Version,
-    state: State,
-    yeses: Sequence[Approved],
-    sources: Sources,
-    older: dict[str, set[str]],
-) -> Proof:
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """That a version ran on a target; `before` is what ran there until then, as far as that was read."""
+
+    placement: PlacementRef
+    version: Version
+    states: tuple[State, ...]
+    before: Revision | None
+    approved: tuple[Approved, ...]
+
+
+async def _proof(claim: _Claim, sources: Sources, head: CommitId, older: dict[str, set[str]]) -> Proof:
+    placement, version = claim.placement, claim.version
     try:
         render = await render_at(
             sources.platform, sources.mirrors, placement, version.revision, workshop=sources.workshop
         )
         wanted = rendered_contents(render.desired.manifests, placement)
-        tree = await sources.records.tree(state.commit, repository=PLATFORM)
+        tree = await sources.records.tree(claim.states[-1].commit, repository=PLATFORM)
         recorded = await sources.records.compute(lambda: recorded_contents(BranchFiles(tree), placement))
-        wrong = [*differences_of(recorded, wanted, older), *_unapproved(render.entry, yeses)]
-        wrong += await _unsigned(render, version)
+        content = tuple(differences_of(recorded, wanted, older))
+        doubts = Doubts()
+        for case in _cases(claim, render):
+            doubts += await warranted(case, sources.platform, head, sources.records)
+        wrong = (*doubts.wrong, *await _unsigned(render, version))
     except ConvergeError as error:
         return Proof(placement, version, Verdict.OPEN, (str(error),))
-    if wrong and render.asks_cluster:
-        return Proof(placement, version, Verdict.OPEN, (*wrong, UNKNOWN_CLUSTER))
-    for key, content in wanted.items():
-        older.setdefault(key, set()).add(content)
-    return Proof(placement, version, Verdict.REFUTED if wrong else Verdict.PROVEN, tuple(wrong))
+    if content and render.asks_cluster:
+        doubts = replace(doubts, unknown=(*doubts.unknown, *content, UNKNOWN_CLUSTER))
+    else:
+        wrong = (*content, *wrong)
+        for key, one in wanted.items():
+            older.setdefault(key, set()).add(one)
+    verdict = Verdict.REFUTED if wrong else Verdict.OPEN if doubts.unknown else Verdict.PROVEN
+    return Proof(placement, version, verdict, (*wrong, *doubts.unknown))
+
+
+def _cases(claim: _Claim, render: PastRender) -> Iterator[Case]:
+    """Give each warrant that is told of a version: the first state that tells it."""
+    told = []
+    for state in claim.states:
+        warrant = state.placements[claim.placement.target]["applied"].get("warrant")
+        if warrant in told:
+            continue
+        told.append(warrant)
+        yield Case(
+            placement=claim.placement,
+            version=claim.version,
+            state=state,
+            before=claim.before,
+            application=render.application,
+            approved=claim.approved,
+        )
 
 
 def differences_of(
@@ -114,11 +156,6 @@ def differences_of(
             yield f"{key} was recorded with other content than its commits render to"
     for key in sorted(rendered.keys() - recorded.keys()):
         yield f"{key} is in its commits, and was not recorded"
-
-
-def _unapproved(entry: Entry, yeses: Sequence[Approved]) -> Iterator[str]:
-    if entry.application.sync.pending is OnPending.APPROVE and not yeses:
-        yield "its policy asks for an approval, and no commit holds one from its time"
 
 
 async def _unsigned(render: PastRender, version: Version) -> list[str]:

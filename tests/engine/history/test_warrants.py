@@ -1,0 +1,78 @@
+"""Proof that who approved, and how many, is what the platform demanded then: signed yeses, weighed again from git."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controller.git import Committer, Identity, Mirrors
+from controller.model import CommitId, SyncStatus
+from controller.runtime import CredentialStore, SystemClock
+from tests.engine.operations.conftest import Person, person  # noqa: F401  # a fixture
+from tests.engine.test_loop_approvals import LI, WANG, begin, keys, plan_in, say  # noqa: F401  # a fixture too
+from tests.fixtures.loop import Loop
+from tests.git.test_changes import Write
+
+pytestmark = pytest.mark.slow
+
+STATUS = "status/dev/shop.yaml"
+
+
+async def approved_by_two(loop: Loop, keys: dict[str, Path]) -> CommitId:  # noqa: F811
+    """Let a version run that two people approved; give the platform commit with the first one's yes alone."""
+    await begin(loop, keys, LI, WANG, required=2)
+    async with loop.start() as controller:
+        plan = plan_in(await loop.report("shop", SyncStatus.AWAITING_APPROVAL))
+        one_yes = await say(loop, LI, [plan], keys[LI.email])
+        await say(loop, WANG, [plan, plan], keys[WANG.email])
+        await loop.synced("shop")
+        await controller.settled()
+    return one_yes
+
+
+async def proof(who: Person) -> tuple[str, str]:
+    done = await who.types("verify", "dev/shop", "--output", "json")
+    (one,) = json.loads(done.stdout)
+    return one["verdict"], "; ".join(one["reasons"])
+
+
+async def tell_otherwise(loop: Loop, warrant: dict[str, Any] | None) -> None:
+    """Write another warrant into the record of what runs, as nobody but the controller should."""
+    status = yaml.safe_load(await loop.host.show("platform", STATUS, branch="converge-status"))
+    applied = status["placements"][0]["applied"]
+    applied.pop("warrant", None)
+    applied |= {} if warrant is None else {"warrant": warrant}
+    told = yaml.safe_dump(status).encode()
+    mirror = Mirrors(loop.directory / "mallory", CredentialStore(loop.directory)).mirror(loop.host.url("platform"))
+    who = Identity("Mallory", "mallory@example.com")
+    async with Committer(mirror, "converge-status", identity=who, clock=SystemClock()) as committer:
+        await committer.submit(Write({STATUS: told}))
+
+
+async def test_a_version_is_proven_by_as_many_signed_yeses_as_were_demanded_and_refuted_by_fewer(
+    loop: Loop,
+    person: Person,  # noqa: F811
+    keys: dict[str, Path],  # noqa: F811
+) -> None:
+    one_yes = await approved_by_two(loop, keys)
+    status = yaml.safe_load(await loop.host.show("platform", STATUS, branch="converge-status"))
+    warrant = status["placements"][0]["applied"]["warrant"]
+    assert warrant["platform"] == await loop.host.head("platform")
+    assert await proof(person) == ("proven", "")
+
+    await tell_otherwise(loop, None)  # what it waited for is known from the records before
+    assert await proof(person) == ("proven", "")
+
+    await tell_otherwise(loop, {**warrant, "platform": one_yes})
+    verdict, why = await proof(person)
+    assert verdict == "refuted"
+    assert f"it needs 1 more (1 of 2 said yes: {LI.email}) of {WANG.email}" in why
+
+    await tell_otherwise(loop, {**warrant, "platform": "1" * 40})
+    verdict, why = await proof(person)
+    assert verdict == "refuted"
+    assert "is not in the platform's history" in why
