@@ -29,7 +29,7 @@ demo: install
 
 ## make check     lint, types, layers and the fast tests
 check: lint
-	$(BIN)/pytest -q -n 2 -m "not cluster and not slow and not helm and not sops"
+	$(BIN)/pytest -q -n 2 -m "not cluster and not slow and not helm and not sops and not tofu"
 
 lint: dev
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.sops",
     "tests.fixtures.seeds",
     "tests.fixtures.terraform",
+    "tests.fixtures.tofu",
 ]
 
 

@@ -259,9 +259,10 @@ def target_opener(
 
 def _clouds(credentials: CredentialStore, clock: Clock, cache: Path, states: StateKeeping | None) -> Clouds:
     """Take terraform's own configuration (mirrors, credentials of registries) from CONVERGE_TERRAFORM_CONFIG."""
-    from controller.targets.terraform import Clouds  # noqa: PLC0415  # only where an environment has such a target
+    from controller.targets.terraform import WORK_VARIABLE, Clouds  # noqa: PLC0415  # only where an environment has such a target
 
     configuration = os.environ.get("CONVERGE_TERRAFORM_CONFIG", "")
+    work = os.environ.get(WORK_VARIABLE, "")
     return Clouds(
         cache / "terraform",
         credentials=credentials,
@@ -269,6 +270,7 @@ def _clouds(credentials: CredentialStore, clock: Clock, cache: Path, states: Sta
         configuration=Path(configuration) if configuration else None,
         hidden=(cache, *secrets_at_home()),
         keepers=states.at if states is not None else None,
+        work=Path(work) if work else None,
     )
 
 

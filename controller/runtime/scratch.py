@@ -18,9 +18,10 @@ STEM = "converge"
 
 
 @contextmanager
-def scratch(prefix: str, *, in_memory: bool = False) -> Iterator[Path]:
+def scratch(prefix: str, *, in_memory: bool = False, parent: Path | None = None) -> Iterator[Path]:
     """Give an empty folder (mode 0700) for the length of the block; `in_memory` where it will hold a secret."""
-    parent = MEMORY if in_memory and _is_usable(MEMORY) else Path(tempfile.gettempdir())
+    if parent is None:
+        parent = MEMORY if in_memory and _is_usable(MEMORY) else Path(tempfile.gettempdir())
     folder = Path(tempfile.mkdtemp(prefix=f"{STEM}-{os.getpid()}-{prefix}-", dir=parent))
     try:
         yield folder

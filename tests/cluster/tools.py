@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,8 @@ class Tool:
     package: str
     version: str
     variable: str  # of the environment: the path of one that is there
+    module: str = ""  # that it is built in, where a `replace` in its go.mod keeps `go install` from building it
+    flags: str = "-s -w"  # of the linker
 
     @property
     def directory(self) -> Path:
@@ -50,12 +54,19 @@ class Tool:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "CGO_ENABLED": "0"}
-        done = subprocess.run(
-            [go, "install", "-p=2", "-ldflags", "-s -w", f"{self.package}@{self.version}"],
-            env={**environment, "GOBIN": str(partial)},
-            capture_output=True, text=True, check=False, timeout=BUILD_SECONDS,
-        )  # fmt: skip
-        if done.returncode:
-            raise Unavailable(f"{self.name} {self.version} can't be built: {done.stderr.strip()[-500:]}")
+        options = ["-p=2", "-ldflags", self.flags]
+        if self.module:
+            told = self._run([go, "mod", "download", "-json", f"{self.module}@{self.version}"], environment)
+            folder, package = json.loads(told)["Dir"], f".{self.package.removeprefix(self.module)}"
+            self._run([go, "build", "-C", folder, *options, "-o", str(partial / self.name), package], environment)
+        else:
+            argv = [go, "install", *options, f"{self.package}@{self.version}"]
+            self._run(argv, {**environment, "GOBIN": str(partial)})
         (partial / self.name).rename(self.directory / self.name)
         shutil.rmtree(partial)
+
+    def _run(self, argv: Sequence[str | Path], environment: Mapping[str, str]) -> str:
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=BUILD_SECONDS)
+        if done.returncode:
+            raise Unavailable(f"{self.name} {self.version} can't be built: {done.stderr.strip()[-500:]}")
+        return done.stdout

@@ -11,6 +11,7 @@ from controller.model import SyncStatus
 from tests.cluster.api import Api
 from tests.fixtures.loop import Loop, config_map, dump
 from tests.fixtures.terraform import FakeCloud
+from tests.fixtures.tofu import both_tools
 
 pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -41,10 +42,8 @@ def _credentials(loop: Loop) -> None:
 
 
 async def platform(loop: Loop, fake: FakeCloud, *inputs: dict[str, str], **said: Any) -> None:
-    targets = {
-        "home": {"kubernetes": {}},
-        "cloud": {"terraform": {"backend": fake.backend, "interval": "5s", "destroy": "auto", "credentials": ["keys"]}},
-    }
+    asked = {"backend": fake.backend, "interval": "5s", "destroy": "auto", "credentials": ["keys"], **fake.asked}
+    targets = {"home": {"kubernetes": {}}, "cloud": {"terraform": asked}}
     await loop.platform({"shop": {"inputs": list(inputs)}}, spec={"targets": targets}, **said)
 
 
@@ -60,6 +59,7 @@ def files(fake: FakeCloud, name: str = "web") -> dict[str, bytes]:
     }
 
 
+@both_tools
 async def test_an_output_reaches_a_config_map_and_follows_when_it_moves(
     loop: Loop, live: Api, fake_cloud: FakeCloud
 ) -> None:

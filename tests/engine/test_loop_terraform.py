@@ -14,6 +14,7 @@ from controller.model import Cause, SyncStatus
 from controller.sandbox import GitHost
 from tests.fixtures.loop import Loop, dump
 from tests.fixtures.terraform import FakeCloud
+from tests.fixtures.tofu import both_tools
 from tests.fixtures.waiting import eventually
 
 pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -37,7 +38,8 @@ async def platform(
     loop: Loop, fake: FakeCloud, *, files: Mapping[str, bytes | None] | None = None, **said: Any
 ) -> None:
     """Commit a platform whose one target is a cloud, with one application on it."""
-    target = {"terraform": {"backend": fake.backend, "interval": f"{SECONDS}s", **said.pop("terraform", {})}}
+    asked = {**fake.asked, **said.pop("terraform", {})}
+    target = {"terraform": {"backend": fake.backend, "interval": f"{SECONDS}s", **asked}}
     entry = {"targets": ["cloud"], "path": "infra", **said.pop("entry", {})}
     applications = {} if said.pop("is_gone", False) else {"shop": entry}
     await loop.platform(
@@ -96,6 +98,7 @@ async def test_a_hand_edit_is_named_and_taken_back_within_its_interval(loop: Loo
         await eventually(lambda: body(fake_cloud, "web") == "one", deadline_seconds=60)
 
 
+@both_tools
 async def test_drift_is_taken_back_while_a_change_waits_for_its_approval(loop: Loop, fake_cloud: FakeCloud) -> None:
     await loop.host.create("shop", {"infra/main.tf": module(fake_cloud, web="one", db="one")})
     await platform(loop, fake_cloud)

@@ -28,6 +28,7 @@ from controller.targets import Overtaken
 from controller.targets.terraform import Sealer, succeed
 from tests.fixtures.states import BRANCH, Keys, keeping, kept
 from tests.fixtures.terraform import FakeCloud
+from tests.fixtures.tofu import both_tools
 from tests.fixtures.waiting import eventually
 from tests.targets.terraform.placing import REF, Place, open_place, render
 
@@ -85,6 +86,7 @@ async def put_through(place: Place, scene: Scene, **bodies: str) -> Applied:
     return await place.converge(render(scene.module(**bodies)))
 
 
+@both_tools
 async def test_a_workspace_lives_its_life_with_its_state_in_git(scene: Scene) -> None:
     desired = render(scene.module(web="one"))
     async with scene.controller() as place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,7 +48,8 @@ class Module:
     folder: str
     files: tuple[str, ...]
     variables: frozenset[str]
-    nodes: tuple[str, ...]  # resources and modules, as `depends_on` names them
+    nodes: tuple[str, ...]  # resources and modules, as `depends_on` names them and Terraform finds them
+    tofu_nodes: tuple[str, ...]  # those that OpenTofu finds: it reads `x.tofu` in place of `x.tf`
     backend: str  # the back-end's type, "" for none
     needs: tuple[str, ...]  # what `init` looks at: when none of it moved, there is nothing to initialise anew
     local_calls: tuple[str, ...]  # folders of modules of the same tree
@@ -76,7 +77,8 @@ def read_module(tree: TrackedTree, folder: str) -> Module:
         folder=folder,
         files=paths,
         variables=frozenset(one.labels[0] for one, _ in blocks if one.type == "variable" and one.labels),
-        nodes=tuple(_nodes(blocks)),
+        nodes=tuple(_nodes((block, path) for block, path in blocks if not _is_of_tofu(path))),
+        tofu_nodes=tuple(_nodes((block, path) for block, path in blocks if not _is_replaced(path, paths))),
         backend=next((text for one, _ in blocks if (text := _backend(one))), ""),
         needs=(*(one.source for one, _ in blocks if one.type in _FOR_INIT), *sorted(_providers(blocks))),
         local_calls=tuple(
@@ -87,7 +89,17 @@ def read_module(tree: TrackedTree, folder: str) -> Module:
     )
 
 
-def _nodes(blocks: list[tuple[Block, str]]) -> Iterator[str]:
+def _is_of_tofu(path: str) -> bool:
+    return path.endswith((".tofu", ".tofu.json"))
+
+
+def _is_replaced(path: str, paths: tuple[str, ...]) -> bool:
+    """Tell whether OpenTofu passes a file over, since there is one of its own beside it ("Files and Directories")."""
+    stem, dot, ending = path.rpartition(".tf")
+    return bool(dot) and ending in ("", ".json") and f"{stem}.tofu{ending}" in paths
+
+
+def _nodes(blocks: Iterable[tuple[Block, str]]) -> Iterator[str]:
     for block, _ in blocks:
         if block.type == "resource" and len(block.labels) == 2:
             yield ".".join(block.labels)

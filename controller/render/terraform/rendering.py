@@ -215,6 +215,7 @@ def _body(
         "variables": {**values},
         "backend": top.backend,
         "nodes": [*top.nodes],
+        **({"tofu": [*top.tofu_nodes]} if top.tofu_nodes != top.nodes else {}),
         "needs": digest_of(canonical([[*needs], lock])),
         "uses": {
             "providers": [use for module in modules for use in module.uses("provider")],

@@ -35,7 +35,8 @@ class Clouds:
     """Opens targets. `cache` is where providers are kept; `configuration` is terraform's own, as an operator has it.
 
     Runs see neither the credential store nor what is `hidden`; they get their own variables only. `keepers` gives who
-    keeps states on a branch, for targets without a back-end.
+    keeps states on a branch, for targets without a back-end. `work` is where plans and states may be while they are
+    used, in place of the machine's tmpfs.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Clouds:
         configuration: Path | None,
         hidden: Iterable[Path] = (),
         keepers: Callable[[str], StateKeeper] | None = None,
+        work: Path | None = None,
     ) -> None:
         self._cache = cache
         self._credentials = credentials
@@ -54,6 +56,7 @@ class Clouds:
         self._configuration = configuration
         self._hidden = (credentials.root, *hidden)
         self._keepers = keepers
+        self._work = work
         self._drawers: dict[tuple[StateInGit, PlacementRef], Drawer] = {}
         self._users = 0
         self._stack = ExitStack()
@@ -68,7 +71,10 @@ class Clouds:
         *,
         changed: Callable[[PlacementRef], None],
     ) -> AsyncIterator[Cloud]:
-        """Give a target for as long as the context lasts. Raises Stalled for a missing program or a bad credential."""
+        """Give a target for as long as the context lasts. Raises Stalled for a missing program or a bad credential.
+
+        Raises Unequipped where there is no place for plans and states to be while they are used.
+        """
         async with self._surroundings() as shared, self._sessions(spec.state_in_git, shared) as session:
             program = await find_program(spec.tool, bare_environment(), shared.work)
             variables_of(spec.credentials, self._credentials)
@@ -92,7 +98,9 @@ class Clouds:
     async def _surroundings(self) -> AsyncIterator[Surroundings]:
         """Share one place to work among all targets that are open; the last one leaves it."""
         if self._shared is None:
-            self._shared = self._stack.enter_context(surroundings(self._cache, self._configuration, self._hidden))
+            self._shared = self._stack.enter_context(
+                surroundings(self._cache, self._configuration, self._hidden, self._work)
+            )
         self._users += 1
         try:
             yield self._shared

@@ -37,6 +37,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str | bool | int | float] = {}
     backend: str = ""
     nodes: list[str] = []
+    tofu: list[str] | None = None  # the nodes that OpenTofu finds, where it finds others
     needs: str = ""
 
     def contents(self) -> Mapping[str, bytes]:
@@ -44,6 +45,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             **{path: text.encode() for path, text in self.files.items()},
             **{path: base64.b64decode(text) for path, text in self.binaries.items()},
         }
+
+    def nodes_for(self, tool: str) -> list[str]:
+        """Name the root module's resources and modules as a program finds them."""
+        return self.tofu if self.tofu is not None and tool.startswith("tofu") else self.nodes
 
     def origin_of(self, path: str) -> str:
         """Give the path in git of a file of the workspace."""
@@ -150,6 +155,7 @@ def stamp_file(stamp: Stamp, piece: Workpiece) -> dict[str, JsonValue]:
         "sensitive": True,
         "description": "What Converge applied last, and from which commits.",
     }
-    if piece.source.nodes:
-        output["depends_on"] = [*piece.source.nodes]
+    nodes = piece.source.nodes_for(stamp.tool)
+    if nodes:
+        output["depends_on"] = [*nodes]
     return {"output": {OUTPUT: output}}

@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from controller.model import Secret, Stalled
+from controller.model import Secret, Stalled, Unequipped
 from controller.runtime import Confinement, CredentialStore, bare_environment, scratch
 from controller.targets.terraform.folders import ERRORED
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a tmpfs on every Linux; the folder in it is ours alone
+WORK_VARIABLE: Final = "CONVERGE_TERRAFORM_WORK"  # of the controller's environment
 RUN_BYTES: Final = 800 << 20  # of one run: terraform 0.2 GB and a large provider 0.6 GB
 PULL_SLOTS: Final = 4
-_VARIABLE: Final = re.compile(r"TF_VAR_\w+|[A-Z_][A-Z0-9_]*")
+_VARIABLE: Final = re.compile(r"TF_(?:VAR|TOKEN)_\w+|[A-Z_][A-Z0-9_]*")
 _OURS: Final = frozenset({"PATH", "HOME", "TMPDIR", "LD_PRELOAD", "LD_LIBRARY_PATH"})
 _MEMORY_KINDS: Final = frozenset({"tmpfs", "ramfs"})
-_TF_OURS: Final = re.compile(r"TF_(?!VAR_)")
+# Of Terraform's own variables those are secrets: everything else says how it runs.
+_TF_THEIRS: Final = re.compile(r"TF_(?:VAR_\w+|TOKEN_\w+|HTTP_(?:USERNAME|PASSWORD)|ENCRYPTION)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +77,40 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings(cache: Path, configuration: Path | None, hidden: tuple[Path, ...]) -> Iterator[Surroundings]:
-    """Prepare a place to work; the work folder outlives a crash, so that what a killed run left can be found."""
+def surroundings(
+    cache: Path, configuration: Path | None, hidden: tuple[Path, ...], parent: Path | None = None
+) -> Iterator[Surroundings]:
+    """Prepare a place to work; the work folder outlives a crash, so that what a killed run left can be found.
+
+    `parent` is a folder that an operator vouches for. Raises Unequipped where there is none, and no tmpfs.
+    """
+    place = _parent(parent)
     (cache / "providers").mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _work_folder(cache) as work:
+    with _work_folder(cache, place) as work:
         if configuration is None:
             configuration = work / "terraform.rc"
             configuration.write_text("disable_checkpoint = true\n")
         yield Surroundings(work, cache, configuration, asyncio.Semaphore(_slots()), asyncio.Lock(), hidden)
 
 
-def work_folder(cache: Path) -> Path:
+def _parent(named: Path | None) -> Path:
+    """Say where work folders go: saved plans hold states, with every secret in them, in the clear."""
+    place = named or MEMORY
+    if not os.access(place, os.W_OK | os.X_OK):
+        trouble = "can't be written to"
+    elif named is None and not is_in_memory(place):
+        trouble = "is no tmpfs"
+    else:
+        return place
+    raise Unequipped(
+        f"{place} {trouble}, and saved plans and states never come to a disk in the clear: mount a tmpfs at {MEMORY}, "
+        f"or name a folder on another one, or on an encrypted disk, in {WORK_VARIABLE}"
+    )
+
+
+def work_folder(cache: Path, parent: Path) -> Path:
     """Name the work folder that goes with a cache."""
     name = hashlib.sha256(str(cache.resolve()).encode()).hexdigest()[:16]
-    parent = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else cache
     return parent / f"converge-terraform-{os.getuid()}-{name}"
 
 
@@ -105,9 +127,9 @@ def is_in_memory(folder: Path) -> bool:
 
 
 @contextmanager
-def _work_folder(cache: Path) -> Iterator[Path]:
+def _work_folder(cache: Path, parent: Path) -> Iterator[Path]:
     """Give the folder of this cache, or one for a while where another process works in that already."""
-    folder = work_folder(cache)
+    folder = work_folder(cache, parent)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()
@@ -124,7 +146,7 @@ def _work_folder(cache: Path) -> Iterator[Path]:
                     if not any(folder.rglob(ERRORED)):  # a state that could not be stored stays for the next process
                         shutil.rmtree(folder, ignore_errors=True)
                 return
-    with scratch("terraform", in_memory=True) as other:
+    with scratch("terraform", parent=parent) as other:
         yield other
 
 
@@ -147,6 +169,10 @@ def _memory_limit() -> int:
     return 0
 
 
+def _is_of_a_run(name: str) -> bool:
+    return name.startswith(("TF_", "TOFU_")) and not _TF_THEIRS.fullmatch(name)
+
+
 def variables_of(names: tuple[str, ...], store: CredentialStore) -> Mapping[str, Secret]:
     """Give the environment variables that credentials hold: files named like one. Raises Stalled."""
     found: dict[str, Secret] = {}
@@ -158,7 +184,7 @@ def variables_of(names: tuple[str, ...], store: CredentialStore) -> Mapping[str,
                 f'credential "{name}" holds no environment variable. '
                 "Add a file for each, such as AWS_ACCESS_KEY_ID, with its value in it"
             )
-        refused = sorted(key for key in variables if key in _OURS or _TF_OURS.match(key))
+        refused = sorted(key for key in variables if key in _OURS or _is_of_a_run(key))
         if refused:
             raise Stalled(f'credential "{name}" sets {", ".join(refused)}, which the controller sets itself')
         found |= variables

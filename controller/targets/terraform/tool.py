@@ -116,10 +116,10 @@ class Tool(Terraform):  # type: ignore[misc]  # the package has no types
         return await self.cmd("apply", str(file), heard=heard, json=FLAG, input=False, lock_timeout=f"{lock_seconds}s")
 
     async def pull_state(self) -> Completed:
-        return await self.cmd("state pull")
+        return await self.cmd("state pull", no_color=FLAG)
 
     async def push_state(self, file: Path) -> Completed:
-        return await self.cmd("state push", str(file))
+        return await self.cmd("state push", str(file), no_color=FLAG)
 
     async def unlock(self, lock: str) -> Completed:
         return await self.cmd("force-unlock", "--", lock, force=FLAG, no_color=FLAG)

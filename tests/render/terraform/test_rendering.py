@@ -180,3 +180,14 @@ def test_a_repository_uses_what_it_may(may: str, said: list[str]) -> None:
     found = [str(one).replace('"', "") for one in violations(read_platform(MemoryTree(tree)), rendered.desired)]
     assert len(found) == len(said)
     assert all(one.startswith(start) for one, start in zip(found, said, strict=True))
+
+
+def test_what_opentofu_reads_in_place_of_terraform_s_files_is_told_apart() -> None:
+    files = {
+        "deploy/main.tf": MAIN,
+        "deploy/net.tf": b'resource "aws_vpc" "old" {}\n',
+        "deploy/net.tofu": b'resource "aws_vpc" "new" {}\n',
+    }
+    found = body(render(files))
+    assert found["nodes"] == ["aws_s3_bucket.logs", "aws_vpc.old"]
+    assert found["tofu"] == ["aws_s3_bucket.logs", "aws_vpc.new"]

@@ -82,7 +82,7 @@ def application(state: State = State.PRESENT) -> Application:
 
 def spec(fake: FakeCloud, **fields: Any) -> TerraformTarget:
     backend = Backend(fake.backend["type"], fake.backend["config"])
-    return TerraformTarget(**{"name": REF.target, "backend": backend, "origin": WHERE, **fields})
+    return TerraformTarget(**{"name": REF.target, "backend": backend, "origin": WHERE, "tool": fake.tool, **fields})
 
 
 @dataclass
@@ -116,6 +116,7 @@ async def open_place(
     *,
     keepers: Callable[[str], StateKeeper] | None = None,
     ref: PlacementRef = REF,
+    work: Path | None = None,
     **fields: Any,
 ) -> AsyncIterator[Place]:
     store = CredentialStore(directory / "credentials")
@@ -128,6 +129,7 @@ async def open_place(
         clock=SystemClock(),
         configuration=fake.configuration,
         keepers=keepers,
+        work=work,
     )
     place: Place | None = None
 

@@ -23,6 +23,7 @@ from controller.model import (
 )
 from controller.runtime import can_confine
 from tests.fixtures.terraform import FakeCloud
+from tests.fixtures.tofu import both_tools
 from tests.fixtures.waiting import eventually
 from tests.targets.terraform.placing import nothing, open_place, render
 
@@ -135,6 +136,7 @@ async def test_what_somebody_deleted_is_drift_and_is_made_again(fake_cloud: Fake
     assert fake_cloud.get("web") is not None
 
 
+@both_tools
 async def test_a_correction_leaves_what_is_pending_alone(fake_cloud: FakeCloud, tmp_path: Path) -> None:
     text = WEB + 'resource "fake_thing" "db" {\n  name = "db"\n  body = "DB"\n}\n'
     before = render(module(fake_cloud, text.replace("DB", "1")))
@@ -211,6 +213,7 @@ async def test_a_replacement_says_what_it_destroys(fake_cloud: FakeCloud, tmp_pa
         assert "fake_thing.web is replaced" in one.destroys
 
 
+@both_tools
 async def test_everything_is_destroyed_from_what_the_state_says_was_applied(
     fake_cloud: FakeCloud, tmp_path: Path
 ) -> None:

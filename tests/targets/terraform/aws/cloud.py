@@ -3,9 +3,9 @@
 Prints its URL first. `["reset"]` loses everything; `["lose", action]` loses the next answer to an action, such as
 CreateTable, on its way; `[service, operation, arguments]` calls boto3.
 
-A client that gets no answer asks again, and on a busy machine answers do get lost. AWS knows a request that is repeated;
-moto would take it for a second one, and say that what the first one made exists already. So it is answered here, by the
-number that every SDK gives all attempts of one request.
+A client that gets no answer asks again, and on a busy machine answers do get lost. AWS knows a request that is
+repeated; moto would take it for a second one, and say that what the first one made exists already. So it is answered
+here, by the number that every SDK gives all attempts of one request.
 """
 
 import json
@@ -14,6 +14,8 @@ import sys
 import threading
 import urllib.request
 from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -21,18 +23,20 @@ from werkzeug.serving import make_server
 
 INVOCATION = "HTTP_AMZ_SDK_INVOCATION_ID"
 ACTION = "HTTP_X_AMZ_TARGET"
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 class Repeating:
     """A WSGI application that answers a repeated request as it answered the first."""
 
-    def __init__(self, application):
+    def __init__(self, application: Application) -> None:
         self.application = application
-        self.locks = defaultdict(threading.Lock)
-        self.answers = {}
-        self.losing = set()
+        self.locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.answers: dict[str, Answer] = {}
+        self.losing: set[str] = set()
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         name = environ.get(INVOCATION)
         if name is None:
             return self.application(environ, start_response)
@@ -46,8 +50,8 @@ class Repeating:
         start_response(status, headers)
         return [body]
 
-    def answer(self, environ, name):
-        said = []
+    def answer(self, environ: dict[str, Any], name: str) -> Answer:
+        said: list[tuple[str, list[tuple[str, str]]]] = []
         body = b"".join(self.application(environ, lambda status, headers, *_error: said.append((status, headers))))
         ((status, headers),) = said
         if status.startswith("2"):  # what failed changed nothing, and may go well another time
