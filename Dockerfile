@@ -31,6 +31,7 @@ RUN apt-get update \
 COPY --from=build /opt/converge /opt/converge
 COPY --from=terraform /bin/terraform /usr/local/bin/terraform
 COPY --from=helm /usr/bin/helm /usr/local/bin/helm
+COPY --from=sops /usr/local/bin/sops /usr/local/bin/sops
 ENV PATH=/opt/converge/bin:/usr/local/bin:/usr/bin:/bin
 ENV CONVERGE_CREDENTIALS=/etc/converge/credentials
 ENV CONVERGE_CACHE=/var/cache/converge

@@ -8,6 +8,7 @@ import threading
 pytest_plugins = [
     "tests.fixtures.cluster",
     "tests.fixtures.git",
+    "tests.fixtures.gpg",
     "tests.fixtures.helm",
     "tests.fixtures.sops",
     "tests.fixtures.seeds",

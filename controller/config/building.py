@@ -234,13 +234,13 @@ def _application(
         parameters={**parameters, **_scalars(node.named("parameters"))},
         inputs=tuple(_input(one) for one in node.get("inputs").elements()),
         chart=_chart(node),
-        decryption=_decrypting(environment),
+        decryption=_decrypting(environment, node),
         origin=node.origin(),
     )
 
 
-def _decrypting(environment: EnvironmentDraft) -> Decrypting:
-    name = environment.decryption.value
+def _decrypting(environment: EnvironmentDraft, node: Node) -> Decrypting:
+    name = node.text("decryption") or environment.decryption.value
     only_encrypted = environment.secrets.value == "encrypted"
     return Decrypting(name, only_encrypted) if isinstance(name, str) else Decrypting(only_encrypted=only_encrypted)
 

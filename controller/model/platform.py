@@ -322,7 +322,7 @@ class Application:
     parameters: Mapping[str, str | int | bool | float] = field(default_factory=dict)  # with the environment's
     inputs: tuple[Input, ...] = ()
     chart: ChartOptions = field(default_factory=ChartOptions)
-    decryption: Decrypting = field(default_factory=Decrypting)  # the environment's
+    decryption: Decrypting = field(default_factory=Decrypting)  # the environment's, or its own
     service_account: str = ""  # `namespace:name`, in whose place a cluster is written; "" is the target's own
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.sops import Encryption
 from tests.image.builder import Image, Unavailable, build, debian, is_sent
 from tests.image.dockerfile import read
 
 ROOT = Path(__file__).parents[2]
 TERRAFORM_IMAGE = "a-registry-of-ours/terraform:1"
 HELM_IMAGE = "a-registry-of-ours/helm:3"
+SOPS_IMAGE = "a-registry-of-ours/sops:3"
 
 
 def test_the_image_runs_as_nobody_special() -> None:
@@ -32,7 +34,7 @@ def test_only_what_is_named_is_sent_to_the_builder(path: str, *, sent: bool) -> 
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory, helm: Path) -> Iterator[Image]:
+def image(tmp_path_factory: pytest.TempPathFactory, helm: Path, sops: Encryption) -> Iterator[Image]:
     """Build the image, once; skipped, with the reason, where this machine can't."""
     terraform = shutil.which("terraform") or shutil.which("tofu")
     if terraform is None:
@@ -48,14 +50,19 @@ def image(tmp_path_factory: pytest.TempPathFactory, helm: Path) -> Iterator[Imag
     helms = folder / "helm"
     (helms / "usr" / "bin").mkdir(parents=True)
     shutil.copy(helm, helms / "usr" / "bin" / "helm")
-    stages = read((ROOT / "Dockerfile").read_text(), {"TERRAFORM_IMAGE": TERRAFORM_IMAGE, "HELM_IMAGE": HELM_IMAGE})
-    images = {"debian:12-slim": base, TERRAFORM_IMAGE: other, HELM_IMAGE: helms}
+    encryption = folder / "sops"
+    (encryption / "usr" / "local" / "bin").mkdir(parents=True)
+    shutil.copy(sops.program, encryption / "usr" / "local" / "bin" / "sops")
+    names = {"TERRAFORM_IMAGE": TERRAFORM_IMAGE, "HELM_IMAGE": HELM_IMAGE, "SOPS_IMAGE": SOPS_IMAGE}
+    stages = read((ROOT / "Dockerfile").read_text(), names)
+    images = {"debian:12-slim": base, TERRAFORM_IMAGE: other, HELM_IMAGE: helms, SOPS_IMAGE: encryption}
     yield build(stages, ROOT, images, folder / "stages")
     shutil.rmtree(folder, ignore_errors=True)  # a gigabyte
 
 
 @pytest.mark.slow
 @pytest.mark.helm
+@pytest.mark.sops
 @pytest.mark.timeout(1800)
 class TestBuilt:
     def test_converge_makes_a_platform_that_validates(self, image: Image) -> None:
@@ -69,6 +76,7 @@ class TestBuilt:
         for argv in (["git", "--version"], ["ssh", "-V"], ["gpg", "--version"], ["ps", "--version"]):
             assert image.run(argv).returncode == 0, argv
         assert image.run(["helm", "version"]).returncode == 0
+        assert image.run(["sops", "--version", "--disable-version-check"]).returncode == 0
         assert "Terraform" in image.run(["terraform", "version"]).stdout
 
     def test_it_may_write_its_cache_and_nothing_of_the_system(self, image: Image) -> None:

@@ -32,6 +32,7 @@ from controller.model import (
 from controller.render import Decryption, Rendered, RenderRequest, explain, overlay_paths, render
 from controller.runtime import CredentialStore
 from tests.fixtures.age import AgeKey
+from tests.fixtures.gpg import PgpKey
 from tests.fixtures.sops import Encryption
 
 pytestmark = pytest.mark.sops
@@ -321,3 +322,21 @@ class TestExplained:
 
 def _decoded(text: str) -> str:
     return base64.b64decode(text).decode()
+
+
+def test_pgp_keys_open_files_without_gpg(
+    sops: Encryption, pgp_key: PgpKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(sops, AgeKey(), tmp_path)
+    data = sops.encrypt(SECRET, options=["--pgp", pgp_key.fingerprint], env=pgp_key.env)
+    monkeypatch.setenv("PATH", "/nowhere")
+    house.give(house.key)
+    with pytest.raises(Unequipped, match=pgp_key.fingerprint):
+        house.rendered({"deploy/db.yaml": data})
+    (tmp_path / "sops" / "pgp.asc").write_bytes(b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAA==\n")
+    with pytest.raises(Unequipped, match="holds no PGP private key"):
+        house.rendered({"deploy/db.yaml": data})
+    (tmp_path / "sops" / "pgp.asc").write_bytes(pgp_key.armored)
+    (secret,) = house.rendered({"deploy/db.yaml": data}).desired.manifests
+    body: Any = decode(secret.body)
+    assert base64.b64decode(body["data"]["password"]).decode() == VALUE

@@ -21,7 +21,9 @@ EXAMPLES: dict[str, str] = dict(re.findall(r"```\w+ (\S+)\n(.*?)```", PAGE.read_
 CONVERGE = b"""apiVersion: converge/v1
 kind: Platform
 metadata: {name: acme}
-spec: {installation: 3c9e0000-0000-4000-8000-000000000000, repositories: {}}
+spec:
+  installation: 3c9e0000-0000-4000-8000-000000000000
+  repositories: {billing: {url: "https://git.example.com/billing.git"}, shop: {url: "https://git.example.com/shop.git"}}
 """
 
 
@@ -47,7 +49,10 @@ def test_files_encrypted_as_the_page_says_are_rendered(sops: Encryption, tmp_pat
     }
 
 
-def test_the_environment_of_the_page_is_one() -> None:
-    files = {"converge.yaml": CONVERGE, "environments/prod.yaml": EXAMPLES["environments/prod.yaml"].encode()}
-    platform = read_platform(MemoryTree(files, PLATFORM))
-    assert [str(one) for one in platform.environments] == ["prod"]
+def test_an_entrys_key_goes_before_that_of_the_pages_environment() -> None:
+    text = EXAMPLES["environments/prod.yaml"] + "    shop: {repository: shop, targets: [hangzhou]}\n"
+    platform = read_platform(MemoryTree({"converge.yaml": CONVERGE, "environments/prod.yaml": text.encode()}, PLATFORM))
+    (environment,) = platform.environments.values()
+    keys = {str(one.name): one.decryption.credential for one in environment.applications.values()}
+    assert keys == {"billing": "sops-billing", "shop": "sops-prod"}
+    assert all(one.decryption.only_encrypted for one in environment.applications.values())
