@@ -1,9 +1,12 @@
 # The controller as an image. The first build stages are only named here: any image that holds /bin/terraform will do, also
-# one of OpenTofu's under that name, or one of your own registry; and any that holds /usr/bin/helm, 3.14 or later.
+# one of OpenTofu's under that name, or one of your own registry; any that holds /usr/bin/helm, 3.14 or later; and any that
+# holds /usr/local/bin/sops, 3.12 or later.
 ARG TERRAFORM_IMAGE=hashicorp/terraform:1.11
 ARG HELM_IMAGE=alpine/helm:3.18.4
+ARG SOPS_IMAGE=ghcr.io/getsops/sops:v3.13.3
 FROM ${TERRAFORM_IMAGE} AS terraform
 FROM ${HELM_IMAGE} AS helm
+FROM ${SOPS_IMAGE} AS sops
 
 FROM debian:12-slim AS build
 RUN apt-get update \
