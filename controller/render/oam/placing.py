@@ -135,10 +135,6 @@ class _Placing:
         topologies = {one.topology.path: one.topology for one in self.rendered.deployments if one.topology is not None}
         for topology in topologies.values():
             self._check_topology(topology)
-        for step in self.steps.values():
-            if step.condition and step.condition != "always":
-                what = f"the step {step.name} has a condition, and only `always` is carried out"
-                self.report.wrong((*step.path, "if"), what, "Take it out: what failed is tried again by itself.")
 
     def _check_topology(self, topology: Topology) -> None:
         if topology.clusters == (LOCAL,):

@@ -15,6 +15,7 @@ from controller.render.oam import components as component_types
 from controller.render.oam import traits as trait_types
 from controller.render.oam.application import Application, Component, Trait, read_application
 from controller.render.oam.assembly import AUXILIARY, assemble_beside, assemble_workload
+from controller.render.oam.conditions import Conditions
 from controller.render.oam.definition import Body, ComponentDefinition, Context
 from controller.render.oam.overriding import override
 from controller.render.oam.patching import apply_patch, copied
@@ -24,7 +25,7 @@ from controller.render.oam.reporting import Locate, Report, suggestion
 from controller.render.oam.schema import Kind
 from controller.render.oam.values import evaluate, put
 from controller.render.oam.waves import waves_of
-from controller.render.oam.workflow import ApplyComponents, Deploy, Step, leaves, plan_steps
+from controller.render.oam.workflow import ApplyComponents, Deploy, Step, leaves, plan_steps, steps_in
 
 Definitions = Mapping[str, ComponentDefinition]
 
@@ -85,6 +86,7 @@ def render_application(
 
     `topology` gives the deployments of that topology policy alone. With `by_steps` single components are deployed where
     their steps say, and nothing else is; without, everything is there once, as KubeVela's dry run shows it.
+    A step's `if` counts then too.
     `namespace` is for an Application that names none. `values` are outputs of other components by name, for `inputs`.
     `types` are the platform's own component types; they come before those built in. `locate` finds a field's place in
     the file.
@@ -102,6 +104,8 @@ def render_application(
     _check_types(application.components, definitions, report)
     report.settle()
     renderer = _Renderer(application, policies, values or {}, definitions, report, by_steps=by_steps)
+    if by_steps:
+        steps = renderer.carried_out(steps)
     deployments = tuple(renderer.stepped(steps) if by_steps else renderer.deployments(steps, topology))
     report.settle()
     return RenderedApplication(
@@ -148,6 +152,7 @@ class _Renderer:
         by_steps: bool,
     ) -> None:
         self._by_steps = by_steps
+        self._has_skipped = False
         self._application = application
         self._policies = policies
         self._rules = [(one.type, policies[one.name]) for one in application.policies]
@@ -174,6 +179,27 @@ class _Renderer:
                 suggestion(only, names) if names else "It has no topology.",
             )
 
+    def carried_out(self, steps: Sequence[Step]) -> tuple[Step, ...]:
+        """Leave out the steps whose `if` does not hold."""
+        if not any(one.condition for one in steps_in(steps)):
+            return tuple(steps)
+        application = self._application
+        names = {"name": application.name, "appName": application.name, "workflowName": application.name}
+        context = names | {
+            "namespace": application.namespace or _HOME,
+            "appLabels": application.labels,
+            "appAnnotations": application.annotations,
+        }
+        conditions = Conditions(context, self._given, self._report)
+        found = conditions.carried_out(steps)
+        self._has_skipped = conditions.has_skipped
+        self._report.settle()
+        return found
+
+    def _given(self, name: str, path: FieldPath) -> JsonValue | Missing:
+        value = self._values.get(name, ABSENT)
+        return self._value(name, self._application.components, (), path) if isinstance(value, Missing) else value
+
     def stepped(self, steps: Sequence[Step]) -> Iterator[Deployment]:
         """Render what each step deploys, in their order; everything, where there is no step."""
         waves = waves_of(self._application.components, steps)
@@ -186,7 +212,7 @@ class _Renderer:
             else:
                 picked = [one for one in self._application.components if one.name in step.components]
                 yield self._deployment(step.name, _place_of(step), picked, waves)
-        if not found:
+        if not found and not self._has_skipped:
             yield self._deployment("", None, self._application.components, waves)
 
     def _overridden(self, names: Sequence[str]) -> tuple[Component, ...]:

@@ -38,11 +38,12 @@ def _part(text: str, scope: Mapping[str, Any]) -> JsonValue | Missing:
         if step is None:
             return ABSENT
         at = step.end()
-        value = _inside(value, int(step[2]) if step[2] else step[1] or step[3])
+        value = inside(value, int(step[2]) if step[2] else step[1] or step[3])
     return value if at else ABSENT
 
 
-def _inside(value: Any, step: str | int) -> Any:
+def inside(value: Any, step: str | int) -> Any:
+    """Give what a mapping has under a name, or a list at a place; ABSENT where there is nothing."""
     if isinstance(step, int):
         return value[step] if isinstance(value, list) and step < len(value) else ABSENT
     return value.get(step, ABSENT) if isinstance(value, dict) else ABSENT

@@ -83,6 +83,14 @@ def leaves(steps: Sequence[Step]) -> Iterator[Step]:
             yield one
 
 
+def steps_in(steps: Sequence[Step]) -> Iterator[Step]:
+    """Give every step, groups before theirs."""
+    for one in steps:
+        yield one
+        if isinstance(one, Group):
+            yield from steps_in(one.steps)
+
+
 _COMMON: Final = ("deploy", "apply-component", "apply-application", "apply-remaining", "suspend", "depends-on-app",
                   "step-group")  # fmt: skip
 _PARAMETERS: Final[Mapping[str, Kind]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -230,9 +230,71 @@ class TestWhen:
         with pytest.raises(Invalid, match="each deployed to before the other"):
             placed(application(web(), policies=[BY_NAME, BY_LABEL, BIG], workflow={"steps": steps}))
 
-    def test_a_condition_is_refused_since_nothing_here_would_ask_it(self) -> None:
-        with pytest.raises(Invalid, match="has a condition"):
-            placed(application(web(), workflow={"steps": [deploy("a") | {"if": "status.b.failed"}]}))
+
+class TestWhether:
+    """A step's `if`: what git can tell decides, and what it can't is refused."""
+
+    GIVEN: ClassVar[dict[str, Any]] = {"inputs": [{"from": "size"}]}
+    GIVER: ClassVar[dict[str, Any]] = web(outputs=[{"name": "size", "valueFrom": "output.metadata.name"}])
+
+    def steps(self, condition: str, **more: Any) -> dict[str, Any]:
+        return {"steps": [deploy("a", "first"), deploy("b", "rest", "big") | {"if": condition} | more]}
+
+    @pytest.mark.parametrize(
+        ("condition", "holds"),
+        [
+            ("always", True),
+            ('context.appName == "shop"', True),
+            ('context.appName != "shop"', False),
+            ('context.namespace == "shop" && !(context.appName == "x" || false)', True),
+            ('context.appLabels.tier == "gold"', False),
+            ('context.appLabels["tier"] == "silver"', True),
+            ('inputs.size == "web"', True),
+            ('inputs.size == "other"', False),
+            ('status.a.phase == "succeeded"', True),
+            ('status["a"].succeeded && context.appName == "other"', False),
+            ('status.a.phase != "failed"', True),
+            ("!status.a.skipped", True),
+        ],
+    )
+    def test_what_git_can_tell_decides(self, condition: str, *, holds: bool) -> None:
+        body = application(self.GIVER, policies=[BY_NAME, BY_LABEL, BIG], workflow=self.steps(condition, **self.GIVEN))
+        body["metadata"]["labels"] = {"tier": "silver"}
+        found = placed(body, SOUTH)
+        assert [one.key.name for one in found.desired.manifests] == (["web"] if holds else [])
+        assert found.desired.behind.targets == ((NORTH,) if holds else ())
+
+    @pytest.mark.parametrize(
+        ("condition", "says"),
+        [
+            ('status.a.phase == "failed"', "only for what failed.*hook of failures"),
+            ("status.a.failed || status.a.timeout", "only for what failed"),
+            ("status.c.succeeded", "no step c before b.*Known are a"),
+            ('context.spanID == "x"', "context.spanID is known only in a cluster"),
+            ('inputs.other == "x"', "has no input other"),
+            ('parameter.x == "y"', "can't be told from git"),
+            ("context.appName", "neither true nor false"),
+            ("context.appName ==", "is not read"),
+            ("a ~ b", "is not read"),
+            ('("x" == "x"', "is not read"),
+        ],
+    )
+    def test_what_it_can_t_is_refused(self, condition: str, says: str) -> None:
+        body = application(self.GIVER, policies=[BY_NAME, BY_LABEL, BIG], workflow=self.steps(condition, **self.GIVEN))
+        with pytest.raises(Invalid, match=says):
+            placed(body)
+
+    def test_a_step_that_is_left_out_keeps_the_order_of_those_beside_it(self) -> None:
+        steps = [deploy("a", "first"), {"name": "ask", "type": "suspend", "if": "false"}, deploy("c", "rest")]
+        found = placed(application(web(), policies=[BY_NAME, BY_LABEL], workflow={"steps": steps}), SOUTH)
+        assert found.desired.behind.targets == (NORTH,)
+        assert notes(found, "Deployment web") == {}
+
+    def test_a_group_that_is_left_out_takes_its_steps_along(self) -> None:
+        group = {"name": "g", "type": "step-group", "if": "false", "subSteps": [deploy("a")]}
+        after = deploy("b") | {"if": "status.a.skipped"}
+        assert placed(application(web(), workflow={"steps": [group]})).desired.manifests == ()
+        assert len(placed(application(web(), workflow={"steps": [group, after]})).desired.manifests) == 1
 
 
 class TestHow:
