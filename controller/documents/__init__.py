@@ -3,6 +3,7 @@
 from controller.documents.ambiguities import ambiguities
 from controller.documents.editing import DELETE, edit
 from controller.documents.encoding import canonical, decode, digest_of, exact
+from controller.documents.plainly import read_plainly
 from controller.documents.positions import Positions, locate, read_with_positions
 from controller.documents.reading import MAX_BYTES, MAX_DEPTH, Document, Replace, read
 from controller.documents.resolving import MAYBE_SPECIAL, RESOLVERS, Dialect, ScalarError, is_string, time_as_json
@@ -49,6 +50,7 @@ __all__ = [
     "locate",
     "natural_order",
     "read",
+    "read_plainly",
     "read_with_positions",
     "spelled",
     "spelling_of",

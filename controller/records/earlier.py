@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from controller.config import Validator
-from controller.documents import Dialect, decode, read
+from controller.documents import Dialect, decode, read, read_plainly
 from controller.model import Invalid, JsonValue
 from controller.records.files import Files, Layered, blob_id
 from controller.records.memory import memory
@@ -70,14 +70,14 @@ def recorded(data: bytes, kind: str, path: str = "") -> Earlier:
 
 
 def _read(data: bytes, path: str, kind: str) -> Earlier:
-    try:
-        documents = read(data, path=path, dialect=Dialect.KUBERNETES)
-    except Invalid:
-        return NOTHING
-    if len(documents) != 1 or _validator(kind).flaws(documents[0].value):
-        return NOTHING
-    value = documents[0].value
-    return value if isinstance(value, dict) else NOTHING
+    value = read_plainly(data)
+    if value is None:
+        try:
+            documents = read(data, path=path, dialect=Dialect.KUBERNETES)
+        except Invalid:
+            return NOTHING
+        value = documents[0].value if len(documents) == 1 else None
+    return value if isinstance(value, dict) and not _validator(kind).flaws(value) else NOTHING
 
 
 def since(before: Earlier, now: str, **state: JsonValue) -> str:

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from controller.records import Key, parse_key
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     name: str
     value: str
     number: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     type: str
     target: Key
 
 
-def attributes(record: Mapping[str, Any]) -> Iterator[Attribute]:
+def attributes(record: Mapping[str, Any]) -> list[Attribute]:
     """Flatten a record's attributes: every leaf under its attribute's name, a mapping's also under `name.key`."""
+    found: list[Attribute] = []
     for name, value in record.get("attributes", {}).items():
-        yield from _leaves(name, value)
+        _add_leaves(found, (name,), value)
+    return found
 
 
-def _leaves(name: str, value: Any) -> Iterator[Attribute]:
-    if isinstance(value, Mapping):
+def _add_leaves(found: list[Attribute], names: tuple[str, ...], value: Any) -> None:
+    if value.__class__ is dict:
         for key, one in value.items():
-            for leaf in _leaves(name, one):
-                yield leaf
-                yield Attribute(f"{name}.{key}", leaf.value, leaf.number)
-    elif isinstance(value, list):
+            _add_leaves(found, (*names, *(f"{name}.{key}" for name in names)), one)
+    elif value.__class__ is list:
         for one in value:
-            yield from _leaves(name, one)
-    elif isinstance(value, bool):
-        yield Attribute(name, str(value).lower(), None)
-    elif isinstance(value, int | float):
-        yield Attribute(name, str(value), float(value))
+            _add_leaves(found, names, one)
     elif value is not None:
-        yield Attribute(name, str(value), None)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        number = float(value) if is_number else None
+        found.extend(Attribute(name, text, number) for name in names)
 
 
-def relations(record: Mapping[str, Any]) -> Iterator[Relation]:
-    for one in record.get("relations", ()):
-        yield Relation(one["type"], parse_key(one["target"]))
+def relations(record: Mapping[str, Any]) -> list[Relation]:
+    return [Relation(one["type"], parse_key(one["target"])) for one in record.get("relations", ())]

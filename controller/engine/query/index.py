@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
@@ -13,12 +14,13 @@ import orjson
 from controller.engine.query.facts import attributes, relations
 from controller.engine.query.language import Query
 from controller.engine.query.selecting import select
-from controller.model import CommitId, JsonValue
+from controller.model import CommitId
 from controller.records import parse_key
 
 Record: TypeAlias = Mapping[str, Any]
 
-VERSION: Final = "1"  # of the tables: raise it when they change
+VERSION: Final = "2"  # of the tables: raise it when they change
+TOGETHER: Final = 500  # records that are added at once
 SCHEMA: Final = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE instance(
@@ -33,13 +35,20 @@ CREATE TABLE relation(
     instance INTEGER NOT NULL, type TEXT NOT NULL, place TEXT NOT NULL, kind TEXT NOT NULL, "group" TEXT NOT NULL,
     namespace TEXT NOT NULL, name TEXT NOT NULL);
 """
+# One step per name through the index, where DISTINCT would go through all of its rows.
+NAMES: Final = """
+WITH RECURSIVE known(name) AS (
+    SELECT min(name) FROM attribute
+    UNION ALL SELECT (SELECT min(name) FROM attribute WHERE name > known.name) FROM known WHERE known.name IS NOT NULL)
+SELECT name FROM known WHERE name IS NOT NULL
+"""
 INDEXES: Final = {
     "instance_place": "instance(place)",
-    "instance_kind": "instance(kind, name)",
-    "attribute_name": "attribute(name, value)",
+    "instance_kind": "instance(kind COLLATE NOCASE, name)",
+    "attribute_name": "attribute(name, value, number, instance)",  # all that a term asks for
     "attribute_instance": "attribute(instance)",
     "relation_place": "relation(place)",
-    "relation_kind": "relation(kind, name)",
+    "relation_kind": "relation(kind COLLATE NOCASE, name)",
     "relation_instance": "relation(instance)",
 }
 
@@ -82,11 +91,14 @@ class Index:
         try:
             if is_whole:
                 self._empty()
-            for path, record in files:
+            number = self._last()
+            for some in _together(files):
                 if not is_whole:
-                    self._forget(path)
-                if record is not None:
-                    self._add(path, record)
+                    for path, _ in some:
+                        self._forget(path)
+                new = [(path, record) for path, record in some if record is not None]
+                self._add(new, number)
+                number += len(new)
             for name, columns in INDEXES.items():
                 self._database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
             self._database.execute("INSERT OR REPLACE INTO meta VALUES ('commit', ?)", (commit,))
@@ -102,7 +114,7 @@ class Index:
             yield orjson.loads(record)
 
     def attribute_names(self) -> frozenset[str]:
-        return frozenset(name for (name,) in self._database.execute("SELECT DISTINCT name FROM attribute"))
+        return frozenset(name for (name,) in self._database.execute(NAMES))
 
     def copy_to(self, path: Path) -> None:
         """Make another index of the same content, for another commit."""
@@ -139,47 +151,58 @@ class Index:
                 self._database.execute(f"DELETE FROM {table} WHERE instance = ?", found)  # noqa: S608 - two names
             self._database.execute("DELETE FROM instance WHERE id = ?", found)
 
-    def _add(self, path: str, record: Record) -> None:
-        columns = _columns(path, record)
-        names = ", ".join(f'"{name}"' for name in columns)
-        marks = ", ".join("?" * len(columns))
-        statement = f"INSERT INTO instance({names}) VALUES ({marks})"  # noqa: S608 - names of ours
-        number = self._database.execute(statement, tuple(columns.values())).lastrowid
-        self._database.executemany(
-            "INSERT INTO attribute VALUES (?, ?, ?, ?)",
-            [(number, one.name, one.value, one.number) for one in attributes(record)],
-        )
-        self._database.executemany(
-            "INSERT INTO relation VALUES (?, ?, ?, ?, ?, ?, ?)",
+    def _last(self) -> int:
+        (number,) = self._database.execute("SELECT coalesce(max(id), 0) FROM instance").fetchone()
+        return int(number)
+
+    def _add(self, files: Sequence[tuple[str, Record]], last: int) -> None:
+        """Add records, numbered from the one after the last."""
+        numbered = list(enumerate(files, start=last + 1))
+        self._insert("instance", [(number, *_columns(path, record)) for number, (path, record) in numbered])
+        self._insert("attribute", [(number, *one) for number, (_, record) in numbered for one in attributes(record)])
+        self._insert(
+            "relation",
             [
-                (number, one.type, to.place, to.kind, to.group, to.namespace, to.name)
-                for one in relations(record)
-                for to in (one.target,)
+                (number, kind, to.place, to.kind, to.group, to.namespace, to.name)
+                for number, (_, record) in numbered
+                for kind, to in relations(record)
             ],
         )
 
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self._database.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - three names
 
-def _columns(path: str, record: Record) -> dict[str, JsonValue | bytes]:
+
+def _together(files: Iterable[tuple[str, Record | None]]) -> Iterator[list[tuple[str, Record | None]]]:
+    rest = iter(files)
+    while some := list(islice(rest, TOGETHER)):
+        yield some
+
+
+def _columns(path: str, record: Record) -> tuple[Any, ...]:
+    """Give the columns of `instance` in their order, but for its number."""
     key = parse_key(record["identity"]["key"])
     observed, provenance = record["observed"], record.get("provenance", {})
-    return {
-        "file": path,
-        "place": key.place,
-        "key": record["identity"]["key"],
-        "uuid": record["identity"]["id"],
-        "model": record["model"],
-        "kind": key.kind,
-        "group": key.group,
-        "name": record["name"],
-        "environment": key.environment,
-        "application": key.application,
-        "target": key.target,
-        "namespace": key.namespace,
-        "sync": observed["sync"],
-        "health": observed["health"],
-        "lifecycle": record["lifecycle"],
-        "since": observed["since"],
-        "drift": "\n".join(observed.get("drift", ())),
-        **{name: provenance.get(name, "") for name in ("repository", "path", "commit", "author")},
-        "record": orjson.dumps(record),
-    }
+    return (
+        path,
+        key.place,
+        record["identity"]["key"],
+        record["identity"]["id"],
+        record["model"],
+        key.kind,
+        key.group,
+        record["name"],
+        key.environment,
+        key.application,
+        key.target,
+        key.namespace,
+        observed["sync"],
+        observed["health"],
+        record["lifecycle"],
+        observed["since"],
+        "\n".join(observed.get("drift", ())),
+        *(provenance.get(name, "") for name in ("repository", "path", "commit", "author")),
+        orjson.dumps(record),
+    )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from controller.documents import Dialect, read
+from controller.documents import Dialect, read, read_plainly
 from controller.engine.query.index import Index
 from controller.git import FULL_ID, SHORT_ID, CommitInfo, GitTree, Mirror
 from controller.model import PLATFORM, CommitId, EntryKind, Invalid, Stalled
@@ -131,11 +131,13 @@ def _files(tree: GitTree, paths: Iterable[str]) -> Iterator[tuple[str, Mapping[s
 
 def _record(data: bytes, path: str) -> Mapping[str, Any] | None:
     """Read a record; None for what somebody else wrote, as the writer of records takes it too."""
-    try:
-        documents = read(data, path=path, dialect=Dialect.KUBERNETES)
-    except Invalid:
-        return None
-    value = documents[0].value if len(documents) == 1 else None
+    value: Any = read_plainly(data)
+    if value is None:
+        try:
+            documents = read(data, path=path, dialect=Dialect.KUBERNETES)
+        except Invalid:
+            return None
+        value = documents[0].value if len(documents) == 1 else None
     if not isinstance(value, dict) or value.get("kind") != "Instance":
         return None
     return value if all(isinstance(_at(value, place), str) for place in (*TEXTS, *OBSERVED)) else None
