@@ -168,7 +168,8 @@ def _guarded(
     if strangers:
         return replace(planned, objection=f"{conflict_text(strangers)}: fields that were never ours")
     takes_back = is_same and any(one.editor for one in planned.changes)
-    seizes = any(_is_free(one) for one in taken) or (bool(taken) and answer.adopted is not None)
+    seizes = any(_is_free(one) or _is_our_mark(one, sent, seen) for one in taken)
+    seizes = seizes or (bool(taken) and answer.adopted is not None)
     return replace(planned, force=bool(taken) or takes_back, seize=seizes)
 
 
@@ -194,9 +195,17 @@ def _was_ours(taken: Conflict, sent: Mapping[str, Any], seen: Seen, answer: Answ
         return True
     if answer.adopted is not None and (taken.manager in answer.adopted.managers or adopt is Adopt.TAKE_OVER):
         return True
-    path = conflict_path(taken.field, sent)
-    is_mark = len(path) > 2 and path[0] == "metadata" and str(path[2]).startswith(OURS)
-    return seen.is_ours and (is_mark or was_named(seen.footprint, path))
+    is_named = seen.is_ours and was_named(seen.footprint, conflict_path(taken.field, sent))
+    return is_named or _is_our_mark(taken, sent, seen)
+
+
+def _is_our_mark(taken: Conflict, sent: Mapping[str, Any], seen: Seen) -> bool:
+    """Tell whether somebody wrote over a mark of ours; most of them are no change that a plan would name."""
+    return seen.is_ours and _is_mark(conflict_path(taken.field, sent))
+
+
+def _is_mark(path: FieldPath) -> bool:
+    return len(path) > 2 and path[0] == "metadata" and str(path[2]).startswith(OURS)
 
 
 def _change(found: Difference, seen: Seen, *, is_same: bool) -> FieldChange:
@@ -219,7 +228,9 @@ def _cause(found: Difference, seen: Seen, *, is_same: bool) -> Cause:
         return Cause.DRIFT if is_named and not is_in_list else Cause.PENDING
     held = [one for one in seen.managed if one.get("manager") in {MANAGER, RELEASED_MANAGER}]
     is_still_ours = editor_of(held, found.path) is not None
-    return Cause.DRIFT if is_named and not is_still_ours else Cause.PENDING
+    # Our marks name themselves: a digest that somebody wrote over says nothing of what was applied.
+    was_ours = is_named or (seen.is_ours and _is_mark(found.path))
+    return Cause.DRIFT if was_ours and not is_still_ours else Cause.PENDING
 
 
 def _hidden(changes: tuple[FieldChange, ...], key: ObjectKey, hide: Hide) -> tuple[FieldChange, ...]:

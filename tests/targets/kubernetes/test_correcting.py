@@ -62,6 +62,31 @@ async def test_a_removed_field_is_drift_without_an_author(cluster: KubeAccess, a
         assert [(change.path, change.editor) for change in one.changes] == [(("data", "y"), None)]
 
 
+async def test_marks_that_somebody_wrote_over_are_taken_back(cluster: KubeAccess, api: Api) -> None:
+    nonsense = {
+        "annotations": {"converge/digest": "nonsense", "converge/fields": "?"},
+        "labels": {"applyset.kubernetes.io/part-of": "applyset-nobody"},
+    }
+    async with placed(cluster) as place:
+        body = config_map("a", place.namespace, x="1")
+        await place.sync(body)
+        before = (await api.get("v1", "ConfigMap", "a"))["metadata"]
+        await api.patch(body, {"metadata": nonsense}, fieldManager="mallory")
+        await drifted(place)
+        newer = config_map("a", place.namespace, x="2")
+        plan = await place.plan(newer, commit="b")
+        assert [one.objection for one in plan.objects] == [""]
+        assert (await place.apply(plan)).failure is None
+        await api.patch(body, {"metadata": {"annotations": {"converge/digest": "nonsense"}}}, fieldManager="mallory")
+        await drifted(place)
+        assert (await place.apply(await place.plan(newer, commit="b"))).failure is None
+        after = await api.get("v1", "ConfigMap", "a")
+        assert after["data"] == {"x": "2"}
+        assert after["metadata"]["labels"] == before["labels"]
+        assert after["metadata"]["annotations"].keys() == before["annotations"].keys()
+        assert (await place.plan(newer, commit="b")).is_empty
+
+
 async def test_cleared_managers_are_taken_back_and_a_field_dropped_later_goes(cluster: KubeAccess, api: Api) -> None:
     async with placed(cluster) as place:
         body = config_map("a", place.namespace, x="1", y="1")
