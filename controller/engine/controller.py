@@ -32,7 +32,7 @@ from controller.engine.fleet import (
 from controller.engine.in_force import Arrows, InForce
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
-from controller.engine.predecessors import Predecessors
+from controller.engine.predecessors import Predecessors, recorded_waits
 from controller.engine.preparing import Workshop
 from controller.engine.proposing import Proposer
 from controller.engine.queue import Queue
@@ -128,7 +128,7 @@ class Controller:
             signers=settings.platform_signers,
             post=self._recorder.post_change,
         )
-        self._turns = Turns(self.board, self._inputs_now, clock)
+        self._turns = Turns(self.board, self._inputs_now, clock, partial(recorded_waits, self._platform))
         self._attempts = Attempts(
             World(
                 platform=self._platform,

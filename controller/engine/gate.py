@@ -107,6 +107,12 @@ def _end(one: ObjectPlan, situation: Situation) -> datetime | None:
     return situation.since + timedelta(seconds=consent.seconds)
 
 
+def is_timed(plan: Plan) -> bool:
+    """Tell whether a yes to anything of a plan comes by itself, so that it matters since when the plan stands."""
+    consents = (consent_of(one.manifest) for one in plan.objects if one.manifest is not None)
+    return any(one is not None and one.seconds is not None for one in consents)
+
+
 def _drift_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
     """Object to what drift alone asks for; of a mixed object the drifted fields are held instead."""
     if one.is_pending or not one.is_drifted:

@@ -107,6 +107,16 @@ async def recorded_files(platform: InForce, fleet: Fleet) -> BranchFiles:
     return BranchFiles(None if head is None else await mirror.tree(head, repository=PLATFORM))
 
 
+async def recorded_waits(platform: InForce, placement: PlacementRef) -> list[Mapping[str, Any]]:
+    """Give what a placement waits for, as its record says it. Raises Transient, Stalled."""
+    fleet = platform.fleet
+    if fleet is None:
+        return []
+    status: Mapping[str, Any] | None = status_of(await recorded_files(platform, fleet), placement.group)
+    placements = status["placements"] if status is not None else ()
+    return [wait for one in placements if one["target"] == placement.target for wait in one.get("waits", ())]
+
+
 async def _records(platform: InForce, fleet: Fleet) -> tuple[Mirror, CommitId | None]:
     branch = fleet.platform.records.branch
     mirror = platform.source(fleet.platform.records.repository or PLATFORM).mirror

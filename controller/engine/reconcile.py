@@ -26,7 +26,7 @@ from controller.engine.decide import (
 )
 from controller.engine.events import DriftFound, ObjectApplied, Tell
 from controller.engine.fleet import Entry
-from controller.engine.gate import Situation, permit
+from controller.engine.gate import Situation, is_timed, permit
 from controller.engine.judging import Judged
 from controller.engine.rendering import Outputs, Renderer, as_applied, wires_of
 from controller.engine.sources import Checkout
@@ -102,7 +102,7 @@ class Means:
     seen: Callable[[Observation], None] = lambda _observation: None  # what a target gave out, for others to take in
     order: Callable[[], Awaitable[tuple[Wait, ...]]] = _nobody  # who goes first and is not ready
     unmet: Callable[[Behind], tuple[str, ...]] = lambda _behind: ()  # whom the application's own workflow puts first
-    since: Callable[[Digest], datetime] | None = None  # when a plan became what it is; None: now
+    since: Callable[[Digest], Awaitable[datetime]] | None = None  # when a plan became what it is; None: now
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,8 @@ async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired
     plan = await means.target.plan(desired, inputs.entry.application)
     order = await means.order() if plan.pending else ()
     judged = await means.judge(observation.applied)
-    verdict = permit(plan, _situation(inputs, means, plan, order, judged))
+    since = await means.since(plan.hash) if means.since and is_timed(plan) else means.now
+    verdict = permit(plan, _situation(inputs, means, since, order, judged))
     facts = replace(
         facts,
         announced=plan,
@@ -232,7 +233,7 @@ def _ties_loose_ends(inputs: Inputs, means: Means, observation: Observation) -> 
     return observation.has_loose_ends and not inputs.entry.is_suspended and not means.closed_window
 
 
-def _situation(inputs: Inputs, means: Means, plan: Plan, order: tuple[Wait, ...], judged: Judged) -> Situation:
+def _situation(inputs: Inputs, means: Means, since: datetime, order: tuple[Wait, ...], judged: Judged) -> Situation:
     application = inputs.entry.application
     return Situation(
         application=replace(application, suspend=inputs.entry.is_suspended),
@@ -242,7 +243,7 @@ def _situation(inputs: Inputs, means: Means, plan: Plan, order: tuple[Wait, ...]
         fights=means.damped,
         order=order,
         now=means.now,
-        since=means.since(plan.hash) if means.since else means.now,
+        since=since,
     )
 
 

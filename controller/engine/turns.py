@@ -1,26 +1,28 @@
 """Whose turn it is: placements that their workflow puts behind others, and yeses that come by themselves after a time.
 
 Asked in every run and derived from what other runs left: the reports and the renders that are in force. All of it can
-be lost: a wait is found again, and the time after which a yes comes by itself begins anew.
+be lost: a wait is found again, and the time after which a yes comes by itself goes on from when the records told of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from controller.engine.decide import unmet_dependencies
 from controller.model import (
     FIRST,
     Behind,
+    ConvergeError,
     Digest,
     GroupRef,
     Health,
     PlacementRef,
     PlacementReport,
     SyncStatus,
+    WaitKind,
 )
 from controller.runtime import Clock
 
@@ -34,10 +36,14 @@ class Reports(Protocol):
     def of_group(self, group: GroupRef) -> tuple[PlacementReport, ...]: ...
 
 
+Recorded: TypeAlias = Callable[[PlacementRef], Awaitable[Iterable[Mapping[str, Any]]]]
+
+
 class Turns:
     """Owned by the controller.
 
-    `inputs_now` gives what a placement's desired state is rendered from now, None where that is not known.
+    `inputs_now` gives what a placement's desired state is rendered from now, None where that is not known. `recorded`
+    gives what its record says that it waits for.
     """
 
     def __init__(
@@ -45,7 +51,9 @@ class Turns:
         reports: Reports,
         inputs_now: Callable[[PlacementRef], Digest | None],
         clock: Clock,
+        recorded: Recorded,
     ) -> None:
+        self._recorded = recorded
         self._reports = reports
         self._inputs_now = inputs_now
         self._clock = clock
@@ -81,12 +89,26 @@ class Turns:
             if placement.group in behind.groups or (ref.group == placement.group and placement.target in behind.targets)
         )
 
-    def since(self, placement: PlacementRef, plan: Digest) -> datetime:
-        """Say since when a placement has this plan; another plan begins anew."""
+    async def since(self, placement: PlacementRef, plan: Digest) -> datetime:
+        """Say since when a placement has this plan; another plan begins anew, one that the records know does not."""
         known = self._plans.get(placement)
         if known is None or known[0] != plan:
-            known = self._plans[placement] = (plan, self._clock.now())
+            now = self._clock.now()
+            known = self._plans[placement] = (plan, min(now, await self._told(placement, plan) or now))
         return known[1]
+
+    async def _told(self, placement: PlacementRef, plan: Digest) -> datetime | None:
+        """Say since when the records tell of this plan. Where they can't be read it begins anew: a longer pause."""
+        try:
+            waits = await self._recorded(placement)
+        except ConvergeError:
+            return None
+        found = [
+            datetime.fromisoformat(one["since"])
+            for one in waits
+            if one["for"] == WaitKind.APPROVAL and plan in one["what"] and "since" in one
+        ]
+        return min(found, default=None)
 
     def forget(self, placement: PlacementRef) -> None:
         self._behind.pop(placement, None)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 from controller.engine.board import Board
 from controller.engine.turns import Turns
-from controller.model import Behind, Digest, Health, PlacementReport, SyncStatus, TargetName
+from controller.model import Behind, Digest, Health, PlacementRef, PlacementReport, SyncStatus, TargetName, Transient
 from tests.engine.make import placement
 from tests.fixtures.clock import ManualClock
 
@@ -13,11 +16,20 @@ NOW, OLD = Digest("sha256:now"), Digest("sha256:old")
 BEHIND_NORTH = Behind(targets=(TargetName("north"),))
 
 
-def turns(*reports: PlacementReport, clock: ManualClock | None = None) -> Turns:
+def turns(
+    *reports: PlacementReport, clock: ManualClock | None = None, waits: Sequence[Mapping[str, Any]] | None = ()
+) -> Turns:
+    """Make the turns of these reports; `waits` are in the record, None: it can't be read."""
     board = Board()
     for one in reports:
         board.post(one)
-    return Turns(board, lambda _placement: NOW, clock or ManualClock())
+
+    async def recorded(_placement: PlacementRef) -> Sequence[Mapping[str, Any]]:
+        if waits is None:
+            raise Transient("away")
+        return waits
+
+    return Turns(board, lambda _placement: NOW, clock or ManualClock(), recorded)
 
 
 def report(
@@ -67,7 +79,24 @@ def test_who_waits_is_woken_by_whom_he_waits_for() -> None:
 async def test_the_time_of_a_plan_begins_anew_with_another_plan() -> None:
     clock = ManualClock()
     found = turns(clock=clock)
-    first = found.since(SOUTH, NOW)
+    first = await found.since(SOUTH, NOW)
     await clock.advance(60)
-    assert found.since(SOUTH, NOW) == first
-    assert (found.since(SOUTH, OLD) - first).total_seconds() == 60
+    assert await found.since(SOUTH, NOW) == first
+    assert (await found.since(SOUTH, OLD) - first).total_seconds() == 60
+
+
+async def test_the_time_of_a_plan_goes_on_from_where_the_records_told_of_it_first() -> None:
+    clock = ManualClock()
+    before = (clock.now() - timedelta(minutes=10)).isoformat()
+    waits = [
+        {"for": "window", "what": f"waits for the approval of plan {OLD}", "since": before},
+        {"for": "approval", "what": f"waits for the approval of plan {NOW}", "since": before},
+    ]
+    found = turns(clock=clock, waits=waits)
+    assert (clock.now() - await found.since(SOUTH, NOW)).total_seconds() == 600
+    assert await found.since(SOUTH, OLD) == clock.now()
+
+
+async def test_records_that_can_t_be_read_let_it_begin_anew() -> None:
+    clock = ManualClock()
+    assert await turns(clock=clock, waits=None).since(SOUTH, NOW) == clock.now()
