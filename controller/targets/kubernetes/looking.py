@@ -65,6 +65,7 @@ class Context:
     inventory: Inventory
     members: Mapping[ObjectKey, Member]
     coming: Coming = NOTHING_COMING
+    is_applied: bool = False  # all of what is desired was applied before: whatever differs has drifted
 
     @property
     def account(self) -> str:
@@ -100,6 +101,7 @@ class Looker:
             return created(manifest, context.inventory)
         if options_of(manifest).is_applied_once:
             return untouched(manifest, seen)
+        seen = _recognised(manifest, seen, context)
         if not seen.is_ours and (objection := self._objection(manifest, seen, context)):
             return _refused(manifest, seen, objection)
         manifest = await self._with_known_autoscaler(manifest, seen, context)
@@ -135,7 +137,7 @@ class Looker:
         return seen  # what does not fit beside the live fields may fit once they are ours: a port instead of another
 
     def _objection(self, manifest: Manifest, seen: Seen, context: Context) -> str:
-        return existing_objection(manifest.key, seen, _adoption(manifest, context), context.marks)
+        return existing_objection(manifest.key, seen, adoption(manifest, context), context.marks)
 
     async def _with_known_autoscaler(self, manifest: Manifest, seen: Seen, context: Context) -> Manifest:
         """Go on leaving replicas to an autoscaler that was found on the cluster, while it is there."""
@@ -163,6 +165,8 @@ class Looker:
         if response.status == 422 and options_of(manifest).is_replaced:
             return await self._replacement(resource, manifest, seen, context, response)
         if response.status == 201:
+            # Without our label no watch tells of its end.
+            self._cache.note_deleted(manifest.key, seen.uid)
             raise Transient(f"{manifest.key}: it was deleted while we looked")
         if is_dry_run_unsupported(response):
             return None
@@ -173,7 +177,7 @@ class Looker:
         managed = (live.get("metadata") or {}).get("managedFields") or ()
         answer = Answer(data, live, managed, taken, None if seen.is_ours else Migration((), ()))
         hide = hider(self._plan_key)
-        return judge(manifest, seen, answer, adopt=_adoption(manifest, context), marks=context.marks, hide=hide)
+        return judge(manifest, seen, answer, adopt=adoption(manifest, context), marks=context.marks, hide=hide)
 
     async def _replacement(
         self, resource: Resource, manifest: Manifest, seen: Seen, context: Context, refused: Response
@@ -213,7 +217,7 @@ class Looker:
         live["metadata"].pop("managedFields", None)
         answer = Answer(data, live, (), taken, adopted_from)
         hide = hider(self._plan_key)
-        return judge(manifest, seen, answer, adopt=_adoption(manifest, context), marks=context.marks, hide=hide)
+        return judge(manifest, seen, answer, adopt=adoption(manifest, context), marks=context.marks, hide=hide)
 
     def _forget_namespace(self, name: str, application: Application) -> None:
         """Unlearn a namespace that is not there; the next plan creates it where its application's entry says so."""
@@ -261,11 +265,28 @@ class Looker:
         return await self.send(apply_request(resource, key, data, is_forced=is_forced, is_dry_run=True), account)
 
 
-def _adoption(manifest: Manifest, context: Context) -> Adopt:
+def adoption(manifest: Manifest, context: Context) -> Adopt:
     """Say what may be adopted: an object's own wish widens the environment's policy, and never opens a closed one."""
     policy = context.application.sync.adopt
+    if policy is Adopt.REFUSE and context.inventory.named(manifest.key):
+        return Adopt.UNOWNED  # it was not there before us: somebody took our marks off
     is_wider = policy is Adopt.UNOWNED and options_of(manifest).is_taken_over
     return Adopt.TAKE_OVER if is_wider else policy
+
+
+def _recognised(manifest: Manifest, seen: Seen, context: Context) -> Seen:
+    """Know an object again that we applied and that somebody took our marks off, as `kubectl replace` does.
+
+    The parent says that it was applied. Where nothing is pending, all that differs is drift; else it is taken over
+    like one that nobody manages.
+    """
+    if seen.digest is not None or seen.footprint or not context.inventory.named(manifest.key):
+        return seen
+    if existing_objection(manifest.key, seen, Adopt.UNOWNED, context.marks):
+        return seen
+    if context.is_applied:
+        return replace(seen, is_ours=True, digest=manifest.digest)
+    return replace(seen, is_ours=False)
 
 
 def _refused(manifest: Manifest, seen: Seen, objection: str) -> ObjectPlan:

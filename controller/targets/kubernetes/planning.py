@@ -87,11 +87,13 @@ class Planner:
         manifests = desired.manifests if application.state is State.PRESENT else ()
         await self.follow(manifests)
         stored = self._inventories.stored(desired.placement)
+        inventory = self._inventories.inventory(desired.placement)
         context = Context(
             application=application,
             marks=self.marks(desired.placement, desired.neighbours),
-            inventory=self._inventories.inventory(desired.placement),
+            inventory=inventory,
             members={one.key: one for one in self._cache.members(desired.placement)},
+            is_applied=inventory.digest == desired.digest,
         )
         hooks = KeptHooks(desired.before_delete, desired.after_delete)
         if application.state is not State.PRESENT:
@@ -162,7 +164,7 @@ class Planner:
         namespace = await self._shared_namespace(manifests, context)
         first = await self._look_all([one for one in manifests if is_foundation(one.key)], context)
         coming = coming_of([*namespace, *first], manifests)
-        later = Context(context.application, context.marks, context.inventory, context.members, coming)
+        later = replace(context, coming=coming)
         rest = await self._look_all([one for one in manifests if not is_foundation(one.key)], later)
         return [*namespace, *first, *self._with_company(rest, later)]
 

@@ -33,7 +33,7 @@ from controller.targets.kubernetes.handover import (
 from controller.targets.kubernetes.judging import Seen, existing_objection, seen_body
 from controller.targets.kubernetes.labels import RELEASED_MANAGER
 from controller.targets.kubernetes.lease import Lease
-from controller.targets.kubernetes.looking import Context
+from controller.targets.kubernetes.looking import Context, adoption
 from controller.targets.kubernetes.ownership import Tree
 from controller.targets.kubernetes.planning import Planner
 from controller.targets.kubernetes.requests import apply_request, managers_request
@@ -144,7 +144,7 @@ class Transfers:
 
     async def _require_as_planned(self, run: Run, one: ObjectPlan, seen: Seen) -> None:
         """Take an object over only as announced; what counts on in its status is no change."""
-        objection = existing_objection(one.key, seen, run.application.sync.adopt, run.marks)
+        objection = existing_objection(one.key, seen, adoption(manifest_of(one), self._context(run)), run.marks)
         if objection:
             raise Stalled(f"{one.key} ({manifest_of(one).origin}): {objection}")
         if seen.resource_version == one.resource_version:

@@ -28,7 +28,7 @@ from controller.targets.kubernetes.cache import Cache
 from controller.targets.kubernetes.conflict_fields import conflict_text
 from controller.targets.kubernetes.connection import JSON, Request, Response
 from controller.targets.kubernetes.discovery import Discovery
-from controller.targets.kubernetes.errors import NOTHING_COMING, refusal
+from controller.targets.kubernetes.errors import refusal
 from controller.targets.kubernetes.holding import hold
 from controller.targets.kubernetes.inventory import Inventories
 from controller.targets.kubernetes.lease import Lease
@@ -92,12 +92,13 @@ class Writer:
 
     def context(self, run: Run) -> Context:
         placement = run.plan.placement
+        inventory = self._inventories.inventory(placement)
         return Context(
             application=run.application,
             marks=run.marks,
-            inventory=self._inventories.inventory(placement),
+            inventory=inventory,
             members={one.key: one for one in self._cache.members(placement)},
-            coming=NOTHING_COMING,
+            is_applied=inventory.digest == run.plan.desired,
         )
 
     async def write(self, run: Run, one: ObjectPlan) -> Result | ConvergeError:

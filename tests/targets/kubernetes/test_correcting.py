@@ -8,6 +8,7 @@ import pytest
 
 from controller.model import (
     Action,
+    Adopt,
     Cause,
     Permitted,
     Plan,
@@ -85,6 +86,49 @@ async def test_marks_that_somebody_wrote_over_are_taken_back(cluster: KubeAccess
         assert after["metadata"]["labels"] == before["labels"]
         assert after["metadata"]["annotations"].keys() == before["annotations"].keys()
         assert (await place.plan(newer, commit="b")).is_empty
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("is_pending", [False, True])
+async def test_what_somebody_replaced_without_our_marks_is_taken_back(
+    cluster: KubeAccess, api: Api, *, is_restarted: bool, is_pending: bool
+) -> None:
+    installation = f"i-{cluster.namespace}"
+    async with placed(cluster) as place:
+        place.policy(adopt=Adopt.REFUSE)
+        body = config_map("a", place.namespace, x="1")
+        await place.sync(body)
+        await api.replace(config_map("a", place.namespace, x="hacked", y="more"), fieldManager="kubectl-replace")
+        await drifted(place)
+        if not is_restarted:
+            await taken_back(place, api, is_pending=is_pending)
+    if is_restarted:
+        async with placed(cluster, installation=installation) as place:
+            place.policy(adopt=Adopt.REFUSE)
+            await taken_back(place, api, is_pending=is_pending)
+
+
+async def taken_back(place: Place, api: Api, *, is_pending: bool) -> None:
+    body = config_map("a", place.namespace, x="2" if is_pending else "1")
+    plan = await place.plan(body, commit="b" if is_pending else "a")
+    causes = {change.cause for one in plan.objects for change in one.changes if change.path[0] == "data"}
+    assert causes == {Cause.PENDING if is_pending else Cause.DRIFT}
+    assert (await place.apply(plan)).failure is None
+    assert (await api.get("v1", "ConfigMap", "a"))["data"]["x"] == ("2" if is_pending else "1")
+    assert (await place.plan(body, commit="b" if is_pending else "a")).is_empty
+
+
+async def test_what_was_deleted_after_our_label_was_taken_off_is_made_anew(cluster: KubeAccess, api: Api) -> None:
+    async with placed(cluster) as place:
+        body = config_map("a", place.namespace, x="1")
+        await place.sync(body)
+        await api.patch(body, {"metadata": {"labels": {"converge/installation": None}}})
+        await drifted(place)
+        await api.delete(body)  # no watch of ours tells of it
+        with pytest.raises(Transient, match="deleted while we looked"):
+            await place.plan(body)
+        assert (await place.sync(body)).failure is None
+        assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "1"}
 
 
 async def test_cleared_managers_are_taken_back_and_a_field_dropped_later_goes(cluster: KubeAccess, api: Api) -> None:
