@@ -15,13 +15,13 @@ from typing import Any
 from controller.config import read_version
 from controller.documents import decode
 from controller.model import ChartOptions, EntryKind, FieldPath, MemoryTree, Position, RepositoryName
-from controller.render.applications import Locate
+from controller.render.applications import Locate, is_application
 from controller.render.needs import ChartArchive, results_of
 from controller.render.oam import HelmReference, KustomizeReference, TerraformReference
 from controller.render.oam.placing import PlacedReference
 from controller.render.oam.reporting import Report
 from controller.render.parameters import Substitution
-from controller.render.plain import CHART_FILE, holds_kustomization, joined
+from controller.render.plain import CHART_FILE, holds_kustomization, joined, read_plain
 from controller.render.request import Draft, RenderRequest
 from controller.render.tracking import TrackedTree
 
@@ -51,6 +51,20 @@ def drafts_of_reference(
     report.settle()
     namespace = placed.namespace or placed_namespace(placed)
     return [_in_namespace(one, namespace, is_moved=bool(placed.namespace)) for one in made]
+
+
+def charts_named(files: Iterable[str], request: RenderRequest, application: TrackedTree) -> frozenset[str]:
+    """Name the folders of charts that components of these files' Applications are made of."""
+    written = [one for one in files if b"core.oam.dev/v1beta1" in application.read(one)]
+    found: set[str | None] = set()
+    for draft in read_plain(application, written, Substitution(request.parameters)):
+        spec = draft.value.get("spec")
+        components = spec.get("components") if is_application(draft) and isinstance(spec, dict) else None
+        for one in components if isinstance(components, list) else ():
+            properties = one.get("properties") if isinstance(one, dict) and one.get("type") == "helm" else None
+            if isinstance(properties, dict) and isinstance(properties.get("chart"), str):
+                found.add(_folder(properties["chart"], draft, request, application))
+    return frozenset(one for one in found if one is not None)
 
 
 def placed_namespace(placed: PlacedReference) -> str:

@@ -32,7 +32,7 @@ def joined(directory: str, name: str) -> str:
 
 
 def manifest_files(tree: TrackedTree, path: str) -> Iterator[str]:
-    """Name the manifest files under a path, sorted, and directories with a kustomization instead of what is in them.
+    """Name the manifest files under a path, sorted, and directories with a kustomization or a chart instead of theirs.
 
     Names that start with a dot are left out. Raises Stalled where a path is missing or the tree is a loop.
     """
@@ -55,10 +55,8 @@ def _walk(tree: TrackedTree, directory: str, above: tuple[str, ...]) -> Iterator
         if kind is EntryKind.FILE and name.endswith(SUFFIXES):
             yield path
         elif kind is EntryKind.DIRECTORY and tree.real_path(path) not in above:
-            if holds_kustomization(tree, path):
+            if holds_kustomization(tree, path) or tree.kind(joined(path, CHART_FILE)) is EntryKind.FILE:
                 yield path
-            elif tree.kind(joined(path, CHART_FILE)) is EntryKind.FILE:
-                raise Stalled(f"{path}: a Helm chart in the midst of plain YAML. Point an application's `path` at it")
             else:
                 yield from _walk(tree, path, (*above, tree.real_path(path)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from controller.documents import Dialect, Positions, canonical, digest_of, read_with_positions
 from controller.model import (
@@ -20,7 +20,7 @@ from controller.model import (
 from controller.render.applications import expand
 from controller.render.encrypted import Decipherer
 from controller.render.finishing import finish
-from controller.render.needs import ClusterFacts, Needed
+from controller.render.needs import ClusterFacts, Need, Needed
 from controller.render.parameters import Substitution
 from controller.render.plain import CHART_FILE, holds_kustomization, joined, manifest_files, read_plain
 from controller.render.request import RENDERER_VERSION, Draft, Read, Rendered, RenderRequest
@@ -122,13 +122,47 @@ def _drafts(
     is_kustomization = is_directory and holds_kustomization(application, request.path)
     if is_directory and not is_kustomization and application.kind(joined(request.path, CHART_FILE)) is EntryKind.FILE:
         return _of_chart(request, application, platform, overlays, parameters)
-    if not overlays and not is_kustomization:
-        files = list(manifest_files(application, request.path))
-        if all(application.kind(path) is EntryKind.FILE for path in files):
-            return read_plain(application, files, parameters), (), frozenset()
+    made: dict[str, list[Draft]] = {}
+    if not is_kustomization:
+        found = list(manifest_files(application, request.path))
+        folders = [one for one in found if application.kind(one) is not EntryKind.FILE]
+        files = [one for one in found if application.kind(one) is EntryKind.FILE]
+        charts = [one for one in folders if not holds_kustomization(application, one)]
+        made = _charts_amid(charts, files, request, application, platform, parameters) if charts else {}
+        if not overlays and len(folders) == len(made):
+            drafts = read_plain(application, files, parameters)
+            return [*drafts, *(one for drafted in made.values() for one in drafted)], (), frozenset()
     from controller.render.kustomize import drafts_of  # noqa: PLC0415  a plain tree needs none of it
 
-    return drafts_of(application, request.path, platform, overlays, parameters)
+    return drafts_of(application, request.path, platform, overlays, parameters, made=made)
+
+
+def _charts_amid(
+    folders: Sequence[str],
+    files: Sequence[str],
+    request: RenderRequest,
+    application: TrackedTree,
+    platform: TrackedTree,
+    parameters: Substitution,
+) -> dict[str, list[Draft]]:
+    """Have helm template the charts amid plain YAML, by their folders; what an Application names is left to it."""
+    from controller.render.components import charts_named  # noqa: PLC0415  only charts need it
+    from controller.render.helm import chart_drafts  # noqa: PLC0415
+
+    named = charts_named(files, request, application)
+    made: dict[str, list[Draft]] = {}
+    needs: list[Need] = []
+    for folder in folders:
+        made[folder] = []
+        if folder in named:
+            continue
+        try:
+            made[folder] = chart_drafts(request, application, platform, parameters, folder=folder)
+        except Needed as error:
+            needs += error.needs  # all at once: they are templated side by side
+    if needs:
+        raise Needed(tuple({one.digest: one for one in needs}.values()))
+    return made
 
 
 def _of_chart(
@@ -146,7 +180,7 @@ def _of_chart(
         return drafts, (), frozenset()
     from controller.render.kustomize import drafts_of  # noqa: PLC0415
 
-    return drafts_of(application, request.path, platform, overlays, parameters, base=drafts)
+    return drafts_of(application, request.path, platform, overlays, parameters, made={request.path: drafts})
 
 
 def _locate(tree: TrackedTree, draft: Draft, field: tuple[str | int, ...]) -> Position:

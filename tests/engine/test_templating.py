@@ -397,3 +397,43 @@ dependencies:
         "child": "own here",
         "other": "mine here",
     }
+
+
+AMID = {
+    "deploy/app.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\ndata: {x: plain}\n",
+    "deploy/built/kustomization.yaml": "resources: [a.yaml]\nnamePrefix: built-\n",
+    "deploy/built/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: built}\n",
+    "deploy/parts/cache/Chart.yaml": "apiVersion: v2\nname: cache\nversion: 1.0.0\n",
+    "deploy/parts/cache/values.yaml": "x: own\nREGION: none\n",
+    "deploy/parts/cache/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n"
+    'data: {x: "{{ .Values.x }} {{ .Values.REGION }} {{ (.Values.global).g }}"}\n',
+    "deploy/queue/Chart.yaml": "apiVersion: v2\nname: queue\nversion: 1.0.0\n",
+    "deploy/queue/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n"
+    'data: {x: "{{ .Values.x }}"}\n',
+}
+
+
+async def test_charts_amid_plain_yaml_and_beside_a_kustomization_are_parts_of_the_application(helm: Path) -> None:
+    """Each has its folder's name in its release, and its values under that name, as charts in a chart have."""
+    chart = ChartOptions(values={"cache": {"x": "entry"}, "queue": {"x": 2}, "global": {"g": "all"}, "x": "nobody's"})
+    component = "kind: Component\nlabels: [{pairs: {team: a}}]\n"
+    for overlays in ({}, {"overlays/prod/shop/kustomization.yaml": component}):
+        found = await bodies(helm, AMID, overlays, chart=chart, parameters={"REGION": "cn"})
+        assert {one["metadata"]["name"]: one["data"]["x"] for one in found} == {
+            "plain": "plain",
+            "built-a": "built",
+            "shop-cache": "entry cn all",
+            "shop-queue": "2",
+        }
+        assert all(one["metadata"].get("labels") == ({"team": "a"} if overlays else None) for one in found)
+
+
+async def test_a_chart_that_an_application_names_is_made_once(helm: Path) -> None:
+    properties = {"repoType": "git", "url": "https://git.example.com/shop.git", "chart": "queue", "values": {"x": 7}}
+    component = {"name": "queue", "type": "helm", "properties": properties}
+    spec = {"components": [component]}
+    application = {"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "a"}, "spec": spec}
+    files = {"deploy/app.yaml": json.dumps(application)}
+    files |= {path: text for path, text in AMID.items() if path.startswith("deploy/queue/")}
+    (found,) = await bodies(helm, files, url="https://git.example.com/shop")
+    assert (found["metadata"]["name"], found["data"]["x"]) == ("queue", "7")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -22,29 +23,39 @@ LONGEST_RELEASE: Final = 53  # as helm has it
 
 
 def chart_drafts(
-    request: RenderRequest, application: TrackedTree, platform: TrackedTree, parameters: Substitution
+    request: RenderRequest,
+    application: TrackedTree,
+    platform: TrackedTree,
+    parameters: Substitution,
+    *,
+    folder: str = "",
 ) -> list[Draft]:
-    """Template the chart at the application's path: its objects, CustomResourceDefinitions first.
+    """Template the chart at the application's path, or in a folder below: its objects, definitions of kinds first.
 
-    Each names its template, with the line where its kind stands where that is plain. Raises Invalid, Stalled, Needed.
+    One in a folder is named after it, and gets the values under its name, as Helm does with charts in a chart. Each
+    object names its template, with the line where its kind stands where that is plain.
+
+    Raises Invalid, Stalled, Needed.
     """
     (facts,) = results_of([ClusterFacts()], request.prepared)  # first: without them there is nothing to read yet
     capabilities = capabilities_of(facts)
-    chart = read_chart(application, request.path)
-    release = request.chart.release or request.placement.application
+    path = folder or request.path
+    chart = read_chart(application, path)
+    name = posixpath.basename(folder)
+    release = "-".join(filter(None, (request.chart.release or request.placement.application, name)))
     where = Position(chart.place(CHART_FILE))
     if len(release) > LONGEST_RELEASE:
         advice = f"Set `release` of the application to a name of at most {LONGEST_RELEASE} characters."
         raise Invalid([Problem(where, f"the release name {release} is too long for helm", advice=advice)])
     need = ChartTemplate(
         files=chart.files,
-        values=values_of(request, chart, application, platform, parameters),
+        values=values_of(request, chart, application, platform, parameters, below=name),
         release=release,
         namespace=request.namespace or "default",
         kube_version=capabilities.kube_version,
         api_versions=capabilities.api_versions,
         where=where,
-        path=request.path,
+        path=path,
         homes=chart.homes,
     )
     (output,) = results_of([need], request.prepared)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Any, Final
@@ -148,22 +148,23 @@ def drafts_of(
     overlays: Sequence[str],
     parameters: Substitution,
     *,
-    base: Sequence[Draft] | None = None,
+    made: Mapping[str, Sequence[Draft]] | None = None,
 ) -> tuple[list[Draft], tuple[Problem, ...], frozenset[Problem]]:
     """Build a base and the overlay Components as one kustomization: the base's own order and metadata options hold.
 
-    `base` are its objects where another program made them. Gives the drafts, warnings, and which of these are of
-    entries that change nothing.
+    `made` are objects that another program made, by the folder that they are in the place of. Gives the drafts,
+    warnings, and which of these are of entries that change nothing.
     """
     shared = Build(builtin_table(), set_schema=_Schemas())
     gathered = Accumulated()
     is_directory = application.kind(path) is EntryKind.DIRECTORY
-    if base is not None:
-        _add_made(gathered, application, path, base)
+    made = made or {}
+    if path in made:
+        _add_made(gathered, application, path, made[path])
     elif is_directory and holds_kustomization(application, path):
         add_directory(shared, gathered, Loader(application, path, parameters), BuildOrigin(), is_component=False)
     else:
-        _add_plain(shared, gathered, application, path, parameters)
+        _add_plain(shared, gathered, application, path, parameters, made)
     for overlay in overlays:
         loader = Loader(platform, overlay, parameters)
         add_directory(shared, gathered, loader, BuildOrigin(overlay), is_component=True)
@@ -173,11 +174,21 @@ def drafts_of(
     return [_draft(one, application) for one in gathered.items], tuple(shared.warnings), frozenset(shared.idle)
 
 
-def _add_plain(shared: Build, gathered: Accumulated, tree: TrackedTree, path: str, parameters: Substitution) -> None:
-    """Add plain YAML as a kustomization's resources, and directories with a kustomization in the midst of it."""
+def _add_plain(
+    shared: Build,
+    gathered: Accumulated,
+    tree: TrackedTree,
+    path: str,
+    parameters: Substitution,
+    made: Mapping[str, Sequence[Draft]],
+) -> None:
+    """Add plain YAML as a kustomization's resources, and directories with a kustomization or a chart amid it."""
     is_directory = tree.kind(path) is EntryKind.DIRECTORY
     loader = Loader(tree, path if is_directory else posixpath.dirname(path), parameters)
     for name in manifest_files(tree, path):
+        if name in made:
+            _add_made(gathered, tree, name, made[name])
+            continue
         if tree.kind(name) is EntryKind.DIRECTORY:
             add_directory(shared, gathered, Loader(tree, name, parameters), BuildOrigin(), is_component=False)
             continue
