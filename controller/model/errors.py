@@ -3,7 +3,7 @@
 ConvergeError
 ├── Stalled     a human must change something; no retry, shown in the status
 │   ├── Invalid     what somebody wrote is wrong; carries every problem of it at once
-│   └── Unequipped  a program, key or credential is missing here; looked for again, since it comes without a commit
+│   └── Unequipped  a program, key or namespace is missing here; looked for again, since it comes without a commit
 ├── Waiting     something else must finish first; its event wakes us
 └── Transient   the world hiccuped; retried with backoff and jitter
 """
@@ -60,7 +60,7 @@ class Invalid(Stalled):
 
 
 class Unequipped(Stalled):
-    """A program, key or credential is missing where we run: looked for again, since it comes without a commit."""
+    """A program, key, credential or namespace is missing here: looked for again, since it comes without a commit."""
 
 
 class Waiting(ConvergeError):

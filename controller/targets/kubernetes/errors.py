@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from controller.model import ConvergeError, ObjectKey, Stalled, Transient, Waiting
+from controller.model import ConvergeError, ObjectKey, Stalled, Transient, Unequipped, Waiting
 from controller.targets.kubernetes.conflict_fields import conflict_text
 from controller.targets.kubernetes.connection import Response
 from controller.targets.kubernetes.status import Status, conflicts_of, is_immutable, read_status
@@ -52,8 +52,9 @@ def refusal(response: Response, key: ObjectKey, *, where: str = "", coming: Comi
 def combined(errors: Sequence[ConvergeError]) -> ConvergeError:
     """Put every failure of a stage into one error: the kind that needs a human most wins, every message stays."""
     texts = "\n".join(dict.fromkeys(str(one) for one in errors))
-    if any(isinstance(one, Stalled) for one in errors):
-        return Stalled(texts)
+    stalled = [one for one in errors if isinstance(one, Stalled)]
+    if stalled:
+        return Unequipped(texts) if all(isinstance(one, Unequipped) for one in stalled) else Stalled(texts)
     if any(isinstance(one, Waiting) for one in errors):
         return Waiting(texts)
     retry = max((one.retry_after_seconds for one in errors if isinstance(one, Transient)), default=0.0)
@@ -184,7 +185,7 @@ def _missing_namespace(status: Status, _key: ObjectKey, coming: Coming) -> Conve
     name = str(status.details.get("name", ""))
     if name in coming.namespaces:
         return Waiting(f"namespace {name} is being created")
-    return Stalled(
+    return Unequipped(  # whoever makes it does so without a commit
         f"namespace {name} does not exist. Add it to the application, or set createNamespace: true on its entry"
     )
 

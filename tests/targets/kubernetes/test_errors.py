@@ -9,7 +9,7 @@ import orjson
 import pytest
 import yaml
 
-from controller.model import ConvergeError, Element, ObjectKey, Stalled, Transient, Waiting, format_path
+from controller.model import ConvergeError, Element, ObjectKey, Stalled, Transient, Unequipped, Waiting, format_path
 from controller.targets.kubernetes.conflict_fields import conflict_path
 from controller.targets.kubernetes.connection import Response
 from controller.targets.kubernetes.errors import Coming, combined, refusal
@@ -108,3 +108,10 @@ def test_the_failure_of_a_stage_is_of_the_kind_that_needs_a_human_most_and_tells
     again = combined(errors[:1])
     assert isinstance(again, Transient)
     assert again.retry_after_seconds == 3
+
+
+def test_what_only_lacks_a_namespace_is_looked_for_again() -> None:
+    missing = Unequipped("namespace x does not exist")
+    assert type(combined([missing, missing])) is Unequipped
+    assert type(combined([missing, Waiting("w")])) is Unequipped
+    assert type(combined([missing, Stalled("wrong")])) is Stalled
