@@ -130,12 +130,12 @@ class _Writer:
 
     def _scalar(self, value: Any, column: int, indent: int) -> str:
         kind = value.__class__
-        if (kind is str or kind is Quoted) and len(value) + column <= WIDTH and _is_simple(value):
-            return value  # type: ignore[no-any-return]
+        if kind is str or kind is Quoted:
+            return self._string(value, column, indent)
         if kind not in _JSON_TYPES:
             value = self._bare(value)
         if isinstance(value, str):
-            return _text(value, column, indent, is_plain=self._is_plain)
+            return self._string(value, column, indent)
         if value is None:
             return "null"
         if isinstance(value, bool):
@@ -146,19 +146,22 @@ class _Writer:
             return format_float(value)
         return "{}" if isinstance(value, dict) else "[]"
 
+    def _string(self, value: str, column: int, indent: int) -> str:
+        if len(value) <= WIDTH:
+            written = _unfolded(value, self._is_plain)
+            if written is not None and len(written) + column <= WIDTH:
+                return written
+        return _text(value, column, indent, is_plain=self._is_plain)
+
 
 @lru_cache(maxsize=16384)
-def _is_simple(text: str) -> bool:
-    """Tell of a short text whether it stands as it is, whatever the style: most do, and the same ones all over."""
-    return _SIMPLE.fullmatch(text) is not None and text.lower() not in _WORDS
-
-
-@lru_cache(maxsize=8192)
-def _key(key: str, is_plain: Callable[[str], bool]) -> str | None:
-    """Give a key as it is written, or None where it can't stand before a colon."""
-    if len(key.encode()) > _MAX_KEY_BYTES or _BREAKS.search(key):
+def _unfolded(text: str, is_plain: Callable[[str], bool]) -> str | None:
+    """Give a text of one line as it is written where nothing folds it. None: it can't stand before a colon as a key."""
+    if _SIMPLE.fullmatch(text) and len(text) <= _MAX_KEY_BYTES and text.lower() not in _WORDS:
+        return text
+    if len(text.encode()) > _MAX_KEY_BYTES or _BREAKS.search(text):
         return None
-    return _text(key, 0, 0, is_plain=is_plain, is_key=True)
+    return _text(text, 0, 0, is_plain=is_plain, is_key=True)
 
 
 def _text(value: str, column: int, indent: int, *, is_plain: Callable[[str], bool], is_key: bool = False) -> str:
@@ -295,8 +298,8 @@ def _is_plain_in_v2(text: str) -> bool:
 
 def is_written_plain(text: str) -> bool:
     """Tell whether go-yaml writes a string without quotes and not as a block."""
-    if _is_simple(text):
-        return True
+    if len(text) <= WIDTH:
+        return _unfolded(text, _is_plain_in_v2) == text
     return _text(text, 0, 0, is_plain=_is_plain_in_v2, is_key=True) == text
 
 
@@ -317,7 +320,7 @@ def natural_order(keys: Iterable[str]) -> list[str]:
 
 
 def _entries_as_they_are(value: Mapping[str, Any]) -> Entries:
-    return [(key, _key(key, _is_plain_everywhere)) for key in value]
+    return [(key, _unfolded(key, _is_plain_everywhere)) for key in value]
 
 
 def _entries_in_order(value: Mapping[str, Any]) -> Entries:
@@ -325,7 +328,7 @@ def _entries_in_order(value: Mapping[str, Any]) -> Entries:
 
 
 def _ordered(keys: Iterable[str]) -> Entries:
-    return [(key, _key(key, _is_plain_in_v2)) for key in natural_order(keys)]
+    return [(key, _unfolded(key, _is_plain_in_v2)) for key in natural_order(keys)]
 
 
 _known_entries = lru_cache(maxsize=4096)(_ordered)

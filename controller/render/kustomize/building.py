@@ -47,8 +47,11 @@ def build(tree: Tree, path: str, *, order: Order = Order.LEGACY) -> bytes:
     """
     tracked = tree if isinstance(tree, TrackedTree) else TrackedTree(tree)
     with uninterrupted():
-        items = build_resources(tracked, path, order=order)
-        return b"---\n".join(write_as_kustomize(one.value, to_json) for one in items)
+        return _written(build_resources(tracked, path, order=order))
+
+
+def _written(items: Resources) -> bytes:
+    return b"---\n".join(write_as_kustomize(one.value, to_json) for one in items)
 
 
 def build_resources(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -43,7 +43,8 @@ def set_image(items: Iterable[Resource], image: Mapping[str, Any], specs: Specs)
     for one in items:
         if one.kind == "CustomResourceDefinition":
             continue
-        _walk(one.value, set_one)
+        for containers in _container_lists(one.value):
+            _set_in(containers, set_one)
         for spec in fields.of(one.gvk):
             visit(one.value, spec, set_one)
     return [] if is_found else [Idle(f"no container runs the image {image['name']}")]
@@ -54,17 +55,21 @@ def _pattern(name: str) -> re.Pattern[str]:
     return compile_go(f"^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$")
 
 
-def _walk(value: Any, set_one: Any) -> None:
-    if value.__class__ is dict:
-        for key, one in value.items():
-            if one.__class__ is dict or one.__class__ is list:
-                _walk(one, set_one)
-                if key in _CONTAINERS and one.__class__ is list:
-                    _set_in(one, set_one)
-    elif value.__class__ is list:
-        for one in value:
-            if one.__class__ is dict or one.__class__ is list:
-                _walk(one, set_one)
+def _container_lists(value: dict[str, Any]) -> Iterator[list[Any]]:
+    """Find the lists of containers at any depth."""
+    waiting: list[Any] = [value]
+    for one in waiting:
+        if one.__class__ is dict:
+            for key, below in one.items():
+                kind = below.__class__
+                if kind is dict:
+                    waiting.append(below)
+                elif kind is list:
+                    waiting.append(below)
+                    if key in _CONTAINERS:
+                        yield below
+        else:
+            waiting.extend(below for below in one if below.__class__ is dict or below.__class__ is list)
 
 
 def _set_in(containers: list[Any], set_one: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -149,13 +150,13 @@ def _check_separators(data: bytes, place: str) -> None:
 
 def _resources(documents: tuple[Document, ...], origin_of: Any, data: bytes, place: str) -> Iterator[Resource]:
     """Check documents and put the items of lists in their place: behind everything else in the file."""
-    waiting: list[Resource] = []
+    waiting: deque[Resource] = deque()
     for document in documents:
         value: Any = document.value
-        where = Position(place, document.line)
         if is_empty(value):
             continue
         if not isinstance(value, dict):
+            where = Position(place, document.line)
             raise Invalid([Problem(where, "the document is no mapping, so it can't be a resource")])
         kind = text_of(value.get("kind", MISSING))
         if len(documents) == 1 and kind in {"List", "ResourceList"} and isinstance(value.get("items"), list):
@@ -165,15 +166,14 @@ def _resources(documents: tuple[Document, ...], origin_of: Any, data: bytes, pla
             continue
         waiting.append(Resource(value, origin_of(document.line), index=document.index))
     while waiting:
-        one = waiting.pop(0)
-        where = Position(place, one.source.line if one.source else 0)
-        _check(one, where)
+        one = waiting.popleft()
+        _check(one, place)
         items = one.value.get("items", MISSING)
         if not one.kind.endswith("List") or items is MISSING:
             yield one
         elif not is_null(items):
             if not isinstance(items, list):
-                raise Invalid([Problem(where, "the items of a list are no list", "items")])
+                raise Invalid([Problem(_start(one, place), "the items of a list are no list", "items")])
             waiting.extend(_inner(items, one))
 
 
@@ -201,9 +201,13 @@ def _quoted(value: Any) -> Any:
     return Quoted(value) if isinstance(value, str) else value
 
 
-def _check(one: Resource, where: Position) -> None:
+def _start(one: Resource, place: str) -> Position:
+    return Position(place, one.source.line if one.source else 0)
+
+
+def _check(one: Resource, place: str) -> None:
     if not one.kind:
-        raise Invalid([Problem(where, "not set, so this is no resource", "kind")])
+        raise Invalid([Problem(_start(one, place), "not set, so this is no resource", "kind")])
     if not one.name and not one.kind.endswith("List"):
         advice = "Every resource needs a name; `generateName` alone is not enough."
-        raise Invalid([Problem(where, "not set", "metadata.name", advice)])
+        raise Invalid([Problem(_start(one, place), "not set", "metadata.name", advice)])

@@ -5,7 +5,7 @@ The names that resources had are an index, so that a reference costs a look-up a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from controller.render.kustomize.identity import Gvk, ResId
 from controller.render.kustomize.names import set_plain
 from controller.render.kustomize.nodes import MISSING, is_null, is_scalar, is_text, styled, text_of
 from controller.render.kustomize.paths import FieldSpec
-from controller.render.kustomize.resource import PREFIXES, REFERRED_BY, SUFFIXES, Resource
+from controller.render.kustomize.resource import PREFIXES, SUFFIXES, Resource
 from controller.render.kustomize.resources import Resources
 
 
@@ -27,6 +27,7 @@ class _Known:
     one: Resource
     now: ResId
     previous: list[ResId]
+    gvks: frozenset[Gvk]  # of its previous ids
     namespace: str
     original_namespace: str
 
@@ -89,7 +90,7 @@ def _check_subjects(one: Resource) -> None:
 def _known(one: Resource) -> _Known:
     now, previous = one.id, one.previous_ids
     original = (previous[0] if previous else now).effective_namespace
-    return _Known(one, now, previous, one.namespace, original)
+    return _Known(one, now, previous, frozenset(each.gvk for each in previous), one.namespace, original)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,7 @@ class _Referrer:
     def _set_scalar(self, container: Any, key: Any) -> None:
         name = text_of(container[key])
         found = self._select(name, self._candidates(name), _by_name)
-        if found is None:
-            return
-        self._record(found)
-        if found.now.name != name:
+        if found is not None and found.now.name != name:
             set_plain(container, key, found.now.name)
 
     def _set_mapping(self, fields: dict[str, Any]) -> None:
@@ -133,10 +131,7 @@ class _Referrer:
             raise Stalled(f"{self._where()}: a mapping without a name, where a reference is wanted")
         name = text_of(value) if is_scalar(value) else ""
         found = self._select(name, self._candidates_near(fields, name), _by_name_and_namespace)
-        if found is None:
-            return
-        self._record(found)
-        if found.now.name == name and not found.namespace:
+        if found is None or (found.now.name == name and not found.namespace):
             return
         for field, text in (("name", found.now.name), ("namespace", found.namespace)):
             if not text:
@@ -146,9 +141,9 @@ class _Referrer:
             else:
                 fields[field] = styled(text)
 
-    def _candidates(self, name: str) -> Iterator[_Known]:
-        """Give what had this name and may be referred to from here: the same namespace, or none."""
-        return (one for one in self.index.by_name.get(name, ()) if self._is_near(one))
+    def _candidates(self, name: str) -> list[_Known]:
+        """Give what had this name, is of the kind, and may be referred to from here: the same namespace, or none."""
+        return [one for one in self.index.by_name.get(name, ()) if _is_any(one, self.target) and self._is_near(one)]
 
     def _is_near(self, one: _Known) -> bool:
         mine = self.known.now
@@ -159,9 +154,9 @@ class _Referrer:
             or one.namespace in self._binding_namespaces()
         )
 
-    def _candidates_near(self, fields: dict[str, Any], name: str) -> Iterable[_Known]:
+    def _candidates_near(self, fields: dict[str, Any], name: str) -> list[_Known]:
         """Narrow candidates by the namespace that stands beside the name: as it was, else as it is."""
-        found = list(self._candidates(name))
+        found = self._candidates(name)
         value = fields.get("namespace", MISSING)
         if value is MISSING:
             return found
@@ -183,15 +178,11 @@ class _Referrer:
                     found.add(text_of(namespace))
         return frozenset(found)
 
-    def _select(
-        self, name: str, candidates: Iterable[_Known], are_same: Callable[[list[_Known]], bool]
-    ) -> _Known | None:
-        """Pick what is meant: by kind, by roleRef, by namespace, by prefixes and suffixes in this order."""
-        found = [one for one in candidates if any(each.is_selected(self.target) for each in _gvks(one))]
-        found = [one for one in found if any(each.name == name for each in one.previous)]
+    def _select(self, name: str, found: list[_Known], are_same: Callable[[list[_Known]], bool]) -> _Known | None:
+        """Pick what is meant of those of the kind: by roleRef, by namespace, by prefixes and suffixes in this order."""
         role = self._role()
         if role is not None:
-            found = [one for one in found if any(each.is_selected(role) for each in _gvks(one))]
+            found = [one for one in found if _is_any(one, role)]
         found = [one for one in found if self._is_reachable(one)]
         if len(found) == 1:
             return found[0]
@@ -228,15 +219,13 @@ class _Referrer:
             for note in (PREFIXES, SUFFIXES)
         )
 
-    def _record(self, found: _Known) -> None:
-        found.one.append_note(REFERRED_BY, str(self.known.now))
-
     def _where(self) -> str:
         return f"{self.known.one.source or self.known.now}: {self.path}"
 
 
-def _gvks(one: _Known) -> Iterator[Gvk]:
-    return (each.gvk for each in one.previous)
+def _is_any(one: _Known, gvk: Gvk) -> bool:
+    """Tell whether a resource was of a kind before its name changed."""
+    return any(each.is_selected(gvk) for each in one.gvks)
 
 
 def _same_ending(one: list[str], other: list[str], *, loosely: bool) -> bool:

@@ -118,7 +118,10 @@ def _visit_map(value: dict[str, Any], path: tuple[str, ...], at: int, setter: Se
             value[name] = []
         elif makes:
             value[name] = create() if is_last else {}
-    _visit(value, name, path, at + 1, setter, create, whole)
+    if is_last:
+        setter(value, name)
+    else:
+        _visit(value, name, path, at + 1, setter, create, whole)
 
 
 def lookup(value: Any, path: list[str] | tuple[str, ...]) -> Any:

@@ -6,6 +6,7 @@ can see it: a patch that adds an annotation works on a resource that has none wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from controller.documents import MAYBE_SPECIAL, BareKey
@@ -30,7 +31,6 @@ PREVIOUS_NAMES: Final = f"{_DOMAIN}/previousNames"
 PREVIOUS_NAMESPACES: Final = f"{_DOMAIN}/previousNamespaces"
 PREFIXES: Final = f"{_DOMAIN}/prefixes"
 SUFFIXES: Final = f"{_DOMAIN}/suffixes"
-REFERRED_BY: Final = f"{_DOMAIN}/refBy"
 BEHAVIOR: Final = f"{_DOMAIN}/generatorBehavior"
 NEEDS_HASH: Final = f"{_DOMAIN}/needsHashSuffix"
 ALLOW_NAME_CHANGE: Final = f"{_DOMAIN}/allowNameChange"
@@ -39,7 +39,7 @@ ORIGIN: Final = "config.kubernetes.io/origin"
 TRANSFORMATIONS: Final = "alpha.config.kubernetes.io/transformations"
 BUILD_ANNOTATIONS: Final = frozenset((
     PREVIOUS_KINDS, PREVIOUS_NAMES, PREFIXES, SUFFIXES, PREVIOUS_NAMESPACES, ALLOW_NAME_CHANGE, ALLOW_KIND_CHANGE,
-    REFERRED_BY, BEHAVIOR, NEEDS_HASH,
+    BEHAVIOR, NEEDS_HASH, f"{_DOMAIN}/refBy",
     f"{_DOMAIN}/path", f"{_DOMAIN}/index", f"{_DOMAIN}/seqindent", f"{_DOMAIN}/id",
     f"{_DOMAIN}/annotations-migration-resource-id",
     "config.kubernetes.io/path", "config.kubernetes.io/index", "config.k8s.io/id",
@@ -79,28 +79,19 @@ class Resource:
 
     @property
     def gvk(self) -> Gvk:
-        return gvk_of(self.api_version, self.kind)
+        return self.id.gvk
 
     @property
     def name(self) -> str:
-        return self._meta_text("name")
+        return self.id.name
 
     @property
     def namespace(self) -> str:
-        return self._meta_text("namespace")
+        return self.id.namespace
 
     @property
     def is_empty(self) -> bool:
         return not self.value
-
-    def _meta_text(self, field: str) -> str:
-        metadata = self.value.get("metadata")
-        if not isinstance(metadata, dict):
-            return ""
-        value = metadata.get(field, MISSING)
-        if value.__class__ is str:
-            return value
-        return "" if is_empty(value) else text_of(value)
 
     @property
     def id(self) -> ResId:
@@ -113,7 +104,9 @@ class Resource:
         texts = self._id_texts
         if texts[2] is name and texts[3] is namespace and texts[1] is kind and texts[0] is api_version:
             return self._id
-        made = ResId(self.gvk, self.name, self.namespace, is_cluster_scoped(self.api_version, self.kind))
+        group_version, its_kind = text_of(api_version), text_of(kind)
+        scoped = is_cluster_scoped(group_version, its_kind)
+        made = ResId(gvk_of(group_version, its_kind), _meta_text(name), _meta_text(namespace), scoped)
         texts = (api_version, kind, name, namespace)
         if _IMMUTABLE.issuperset(map(type, texts)):
             self._id_texts, self._id = texts, made
@@ -145,9 +138,7 @@ class Resource:
 
     def store_previous_id(self) -> None:
         now = self.id
-        self.append_note(PREVIOUS_NAMES, now.name)
-        self.append_note(PREVIOUS_NAMESPACES, now.effective_namespace)
-        self.append_note(PREVIOUS_KINDS, now.gvk.kind)
+        self._append_notes(zip(_PREVIOUS, (now.name, now.effective_namespace, now.gvk.kind), strict=True))
 
     def _raw_annotations(self) -> dict[str, Any]:
         metadata = self.value.get("metadata")
@@ -192,14 +183,19 @@ class Resource:
         return [] if value is MISSING else text_of(value).split(",")
 
     def append_note(self, annotation: str, text: str) -> None:
-        if not text:
-            return
+        """Note a text behind what is noted already. An empty one is not noted."""
+        if text:
+            self._append_notes([(annotation, text)])
+
+    def _append_notes(self, notes: Iterable[tuple[str, str]]) -> None:
         metadata = self.metadata()
         annotations = metadata.get("annotations")
         if not isinstance(annotations, dict):
             annotations = metadata["annotations"] = {}
-        old = annotations.get(annotation, MISSING)
-        annotations[annotation] = text if old is MISSING else f"{text_of(old)},{text}"
+        for annotation, text in notes:
+            if text:
+                old = annotations.get(annotation, MISSING)
+                annotations[annotation] = text if old is MISSING else f"{text_of(old)},{text}"
 
     def is_enabled(self, annotation: str) -> bool:
         return text_of(self._raw_annotations().get(annotation, MISSING)) == ENABLED
@@ -241,7 +237,8 @@ class Resource:
         self.refvars = list(other.refvars)
 
     def remove_annotations(self, names: frozenset[str]) -> None:
-        self.set_annotations({key: text for key, text in self.annotations.items() if key not in names})
+        kept = {key: text_of(value) for key, value in self._raw_annotations().items() if key not in names}
+        self.set_annotations(kept)
 
     def texts_of(self, field: str) -> dict[str, str]:
         """Give a map of text such as `data`."""
@@ -249,6 +246,13 @@ class Resource:
         if not isinstance(value, dict):
             return {}
         return {key: "" if is_absent(one) else text_of(one) for key, one in value.items()}
+
+
+def _meta_text(value: Any) -> str:
+    """Give the text of a name or namespace; none of one that is blank."""
+    if value.__class__ is str:
+        return value
+    return "" if is_empty(value) else text_of(value)
 
 
 def _as_key(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from controller.model import Stalled
 from controller.render.kustomize.identity import Gvk, ResId
 from controller.render.kustomize.nodes import styled
-from controller.render.kustomize.resource import BEHAVIOR, NEEDS_HASH, ORIGIN, Resource
+from controller.render.kustomize.resource import BEHAVIOR, NEEDS_HASH, ORIGIN, PREVIOUS_NAMES, Resource
 from controller.render.kustomize.selecting import Selector
 
 Key = tuple[Gvk, str, str]
@@ -29,7 +29,7 @@ class Resources:
         self.items: list[Resource] = []
         self.has_empty = False  # did a patch delete one: it is dropped at the transform's end
         self._now: dict[Key, list[Resource]] | None = None
-        self._ever: dict[Key, list[Resource]] | None = None
+        self._by_name: dict[str, list[Resource]] | None = None  # that it has or had
         self.extend(items)
 
     def __iter__(self) -> Iterator[Resource]:
@@ -40,7 +40,7 @@ class Resources:
 
     def ids_changed(self) -> None:
         """Say that names, kinds or namespaces may have changed."""
-        self._now = self._ever = None
+        self._now = self._by_name = None
 
     def by_id(self, wanted: ResId) -> list[Resource]:
         """Find what has this id now."""
@@ -59,12 +59,17 @@ class Resources:
 
     def by_any_id(self, wanted: ResId) -> list[Resource]:
         """Find what has or had this id."""
-        if self._ever is None:
-            self._ever = {}
+        if self._by_name is None:
+            self._by_name = {}
             for one in self.items:
-                for key in {each.key for each in one.ids}:
-                    self._ever.setdefault(key, []).append(one)
-        return self._ever.get(wanted.key, [])
+                self._note_names(one)
+        key = wanted.key
+        return [one for one in self._by_name.get(wanted.name, ()) if any(each.key == key for each in one.ids)]
+
+    def _note_names(self, one: Resource) -> None:
+        assert self._by_name is not None  # noqa: S101
+        for name in {*one.notes(PREVIOUS_NAMES), one.name}:
+            self._by_name.setdefault(name, []).append(one)
 
     def one_by_any_id(self, wanted: ResId) -> Resource:
         found = self.by_any_id(wanted)
@@ -80,9 +85,8 @@ class Resources:
             raise Stalled(f"{_at(one)}{wanted} is there already{_also_at(taken[0])}: two resources can't have one id")
         self.items.append(one)
         taken.append(one)
-        if self._ever is not None:
-            for key in {each.key for each in one.ids}:
-                self._ever.setdefault(key, []).append(one)
+        if self._by_name is not None:
+            self._note_names(one)
 
     def extend(self, others: Iterable[Resource]) -> None:
         for one in others:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from controller.documents import Quoted
 from controller.model import Stalled
 from controller.render.kustomize.nodes import (
     MISSING,
@@ -24,6 +25,7 @@ from controller.render.merge_keys import FieldRule, Fields, MergeTable
 Moved = Callable[[str, Sequence[str]], None]
 CLEAR: Final = MISSING  # the outcome that removes a field
 _DIRECTIVE: Final = "$patch"
+_SETTLED: Final = frozenset({str, Quoted, int, float, bool})  # what stays as it is where no patch speaks of it
 
 
 class MergeError(Stalled):
@@ -83,9 +85,11 @@ class _Walker:
             return CLEAR if dest is MISSING else dest
         patch_fields = patch if isinstance(patch, dict) else {}
         for name in sorted({*dest, *patch_fields}):
-            rule = self.table.rule(fields, name)
             old = dest.get(name, MISSING)
             patched = patch_fields.get(name, MISSING)
+            if patched is MISSING and old.__class__ in _SETTLED:
+                continue
+            rule = self.table.rule(fields, name)
             before = _names(old, rule) if rule is not None and patched.__class__ is list else []
             new = self.walk(old, patched, rule, self.table.below(rule))
             if len(before) > 1:
