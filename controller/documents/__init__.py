@@ -6,6 +6,7 @@ from controller.documents.encoding import canonical, decode, digest_of, exact
 from controller.documents.plainly import read_plainly
 from controller.documents.positions import Positions, locate, read_with_positions
 from controller.documents.reading import MAX_BYTES, MAX_DEPTH, Document, Replace, read
+from controller.documents.remembering import Memory
 from controller.documents.resolving import MAYBE_SPECIAL, RESOLVERS, Dialect, ScalarError, is_string, time_as_json
 from controller.documents.scalars import (
     BareKey,
@@ -31,6 +32,7 @@ __all__ = [
     "Dialect",
     "Document",
     "Folded",
+    "Memory",
     "Positions",
     "Quoted",
     "Replace",

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Any, Final
 
-from controller.documents import canonical, write_as_kustomize
+from controller.documents import Memory, canonical, write_as_kustomize
 from controller.model import EntryKind, Invalid, Origin, Position, Problem, Stalled, Tree
 from controller.render.kustomize.kustomization import Kustomization, load_kustomization
 from controller.render.kustomize.loading import Loader
@@ -199,8 +199,11 @@ def _add_plain(
 
 
 def _add_made(gathered: Accumulated, tree: TrackedTree, path: str, base: Sequence[Draft]) -> None:
-    """Add objects that were made elsewhere, each with its own origin. JSON reads alike in every dialect."""
-    loader = Loader(tree, path, Substitution({}))
+    """Add objects that were made elsewhere, each with its own origin. JSON reads alike in every dialect.
+
+    Nothing of them is remembered: they may hold what was decrypted for those who made them.
+    """
+    loader = Loader(tree, path, Substitution({}), memory=Memory(0))
     for draft in base:
         for one in loader.parse(canonical(draft.value), draft.origin.path):
             one.source, one.index, one.item = draft.origin, draft.index, draft.item

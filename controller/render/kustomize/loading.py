@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from controller.documents import Dialect, Document, Quoted, locate, read
+from controller.documents import Dialect, Document, Memory, Quoted, locate, read
 from controller.model import EntryKind, Invalid, JsonValue, Origin, Position, Problem, Stalled
 from controller.render.kustomize.nodes import MISSING, is_empty, is_null, text_of, to_json
 from controller.render.kustomize.resource import Resource
@@ -24,6 +24,8 @@ _REMOTE: Final = re.compile(
 )
 _SEPARATOR: Final = re.compile(rb"\n---([^\n]*)\n")
 
+_MEMORY: Final = Memory()
+
 
 def is_remote(path: str) -> bool:
     """Tell by its syntax whether a path is a URL or a repository elsewhere (api/internal/git/repospec.go)."""
@@ -31,7 +33,10 @@ def is_remote(path: str) -> bool:
 
 
 class Loader:
-    """Reads files for the kustomization in one directory. `above` are the directories that led here."""
+    """Reads files for the kustomization in one directory.
+
+    `above` are the directories that led here, `memory` knows the files that this process has read before.
+    """
 
     def __init__(
         self,
@@ -39,11 +44,14 @@ class Loader:
         root: str,
         parameters: Substitution,
         above: tuple[tuple[TrackedTree, str], ...] = (),
+        *,
+        memory: Memory = _MEMORY,
     ) -> None:
         self.tree = tree
         self.root = tree.real_path(root)
         self.parameters = parameters
         self._above = above
+        self._memory = memory
 
     def below(self, path: str) -> Loader:
         """Give the loader of another directory. Raises Stalled for what is remote, missing or a cycle."""
@@ -53,8 +61,9 @@ class Loader:
         target = self._joined(path)
         if self.tree.kind(target) is not EntryKind.DIRECTORY:
             raise Stalled(f"{path}: there is no such file or directory below {self.root or 'the root'}")
-        made = Loader(self.tree, target, self.parameters, (*self._above, (self.tree, self.root)))
-        for tree, visited in (*self._above, (self.tree, self.root)):
+        above = (*self._above, (self.tree, self.root))
+        made = Loader(self.tree, target, self.parameters, above, memory=self._memory)
+        for tree, visited in above:
             if tree is self.tree and _is_within(visited, made.root):
                 raise Stalled(f"{path}: a cycle, since {made.root or 'the root'} holds {visited or 'the root'}")
         return made
@@ -102,14 +111,22 @@ class Loader:
     def documents(self, data: bytes, place: str) -> tuple[Document, ...]:
         _check_separators(data, place)
         replace = self.parameters.replacing(data)
+        is_encrypted = self.tree.is_encrypted(place)
+        if replace is None and not is_encrypted:
+            return self._memory.read(data, path=place, dialect=Dialect.KUSTOMIZE, styled=True)
         documents = read(data, path=place, dialect=Dialect.KUSTOMIZE, styled=True, replace=replace)
-        if not self.tree.is_encrypted(place):
+        if not is_encrypted:
             return documents
         return placed_as(documents, read(self.tree.written(place), path=place, dialect=Dialect.KUSTOMIZE))
 
     def config(self, data: bytes, place: str) -> JsonValue:
         """Read the first document of a configuration file, as sigs.k8s.io/yaml does."""
-        return parse_config(data, place, self.parameters)
+        replace = self.parameters.replacing(data)
+        if replace is None:
+            found = self._memory.read(data, path=place, dialect=Dialect.KUBERNETES, strict=False)
+        else:
+            found = read(data, path=place, dialect=Dialect.KUBERNETES, strict=False, replace=replace)
+        return found[0].value if found and found[0].index == 0 else None
 
     def _origins(self, place: str) -> Any:
         repository, commit = self.tree.repository, self.tree.commit
@@ -122,11 +139,6 @@ class Loader:
         if joined == ".." or joined.startswith("../"):
             raise Stalled(f"{path}: a path that leaves the repository")
         return "" if joined == "." else joined
-
-
-def parse_config(data: bytes, place: str, parameters: Substitution) -> JsonValue:
-    found = read(data, path=place, dialect=Dialect.KUBERNETES, strict=False, replace=parameters.replacing(data))
-    return found[0].value if found and found[0].index == 0 else None
 
 
 def _is_within(path: str, directory: str) -> bool:
