@@ -31,7 +31,7 @@ class NameReference:
     referrers: Specs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one is equal to itself alone, so that what is made of it can be kept
 class Configuration:
     """Field specs by the transform that they are for."""
 

@@ -5,17 +5,17 @@ The names that resources had are an index, so that a reference costs a look-up a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from controller.model import Stalled
-from controller.render.kustomize.configuration import NameReference
+from controller.render.kustomize.configuration import Configuration
 from controller.render.kustomize.field_tree import FieldTree, places, tree_of
 from controller.render.kustomize.identity import Gvk, ResId
 from controller.render.kustomize.names import set_plain
 from controller.render.kustomize.nodes import MISSING, is_null, is_scalar, is_text, styled, text_of
-from controller.render.kustomize.paths import FieldSpec
 from controller.render.kustomize.resource import PREFIXES, SUFFIXES, Resource
 from controller.render.kustomize.resources import Resources
 
@@ -40,7 +40,7 @@ class _Index:
     by_original_namespace: dict[str, list[_Known]]
 
 
-def fix_references(items: Resources, references: Iterable[NameReference]) -> None:
+def fix_references(items: Resources, configuration: Configuration) -> None:
     """Write the new names into every field that holds an old one. Raises Stalled where two could be meant."""
     known = [_known(one) for one in items]
     index = _Index({}, {})
@@ -53,22 +53,32 @@ def fix_references(items: Resources, references: Iterable[NameReference]) -> Non
             _check_subjects(each.one)
     if not index.by_name:
         return
-    targets = [(one.target, spec) for one in references for spec in one.referrers]
-    trees: dict[Gvk, FieldTree] = {}
     for each in known:
         first = each.previous[0].gvk if each.previous else each.now.gvk
-        tree = trees.get(first)
-        if tree is None:
-            tree = trees[first] = _tree_of(targets, first)
-        for number, container, key in places(tree, each.one.value):
-            target, spec = targets[number]
-            _Referrer(each, index, target, spec.path).fix(container, key)
+        fields = _fields_of(configuration, first)
+        for number, container, key in places(fields.tree, each.one.value):
+            target, path = fields.targets[number]
+            _Referrer(each, index, target, path).fix(container, key)
     items.ids_changed()
 
 
-def _tree_of(targets: list[tuple[Gvk, FieldSpec]], gvk: Gvk) -> FieldTree:
-    """Gather the fields of one kind that hold names."""
-    return tree_of((number, spec.path) for number, (_, spec) in enumerate(targets) if gvk.is_selected(spec.gvk))
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """The fields of one kind that hold names: of which kind, and at which path, by the numbers in the tree."""
+
+    targets: list[tuple[Gvk, str]]
+    tree: FieldTree
+
+
+@lru_cache(maxsize=1024)
+def _fields_of(configuration: Configuration, gvk: Gvk) -> _Fields:
+    targets = [
+        (one.target, spec.path)
+        for one in configuration.references
+        for spec in one.referrers
+        if gvk.is_selected(spec.gvk)
+    ]
+    return _Fields(targets, tree_of((number, path) for number, (_, path) in enumerate(targets)))
 
 
 def _check_subjects(one: Resource) -> None:

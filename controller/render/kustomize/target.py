@@ -331,7 +331,7 @@ def finish_build(gathered: Accumulated, place: str) -> None:
             if needs_hash(one):
                 add_hash(one)
         items.ids_changed()
-        fix_references(items, gathered.configuration.references)
+        fix_references(items, gathered.configuration)
         resolve_variables(items, gathered.variables, gathered.configuration.of("varReference"))
     except Invalid:
         raise
