@@ -1,8 +1,8 @@
 """What a commit would change, before it is merged: which placements would be rendered to something else, and how.
 
 The fleet is taken twice, as it is and with the commit in it. A placement that read nothing of what the commit touches
-is decided by look-ups; what it may touch is rendered both ways, and what comes out the same is left out. Nothing is
-written.
+is decided by look-ups, and one that was never rendered by the reach of its files; what the commit may touch is rendered
+both ways, and what comes out the same is left out. Nothing is written.
 """
 
 from __future__ import annotations
@@ -17,12 +17,24 @@ from functools import partial
 from controller.engine.fleet import Entry
 from controller.engine.pool import OpenTarget
 from controller.engine.preparing import Facts
+from controller.engine.reach import Reaches
 from controller.engine.rendering import Renderer
 from controller.engine.snapshot import NOWHERE, Planned, Snapshot, Work, plan_works, read_with, select, wanted_of
 from controller.engine.sources import Checkout
 from controller.engine.teardown import nothing, orphan
 from controller.git import GitTree, Mirrors
-from controller.model import PLATFORM, Application, ConvergeError, Desired, PlacementRef, Revision, State
+from controller.model import (
+    PLATFORM,
+    Application,
+    CommitId,
+    ConvergeError,
+    Desired,
+    PlacementRef,
+    RepositoryName,
+    Revision,
+    State,
+    TerraformTarget,
+)
 from controller.runtime import Clock
 
 BREATH = 50  # placements that are looked at between two turns of the event loop
@@ -74,11 +86,12 @@ async def preview(before: Snapshot, candidate: Checkout, mirrors: Mirrors, *, in
         after = replace(before, instead=instead, renderer=Renderer(workshop=before.renderer.workshop))
         fixed = frozenset(ref for ref, entry in before.fleet.entries.items() if _is_fixed(entry, candidate, moved))
     await _read_ahead(before, fixed)
+    unreached = _Unreached(before, after)
     effects: dict[PlacementRef, Effect] = {}
     for number, ref in enumerate(sorted({*before.fleet.entries, *after.fleet.entries})):
         if number % BREATH == 0:
             await asyncio.sleep(0)
-        effects[ref] = Effect.NONE if ref in fixed else await _effect(ref, before, after)
+        effects[ref] = Effect.NONE if ref in fixed else await _effect(ref, before, after, unreached)
     return Preview(candidate, before, after, effects, fixed)
 
 
@@ -119,11 +132,11 @@ def _is_fixed(entry: Entry, candidate: Checkout, moved: frozenset[str]) -> bool:
     return entry.repository.name == candidate.repository and entry.application.revision not in moved
 
 
-async def _effect(ref: PlacementRef, before: Snapshot, after: Snapshot) -> Effect:
+async def _effect(ref: PlacementRef, before: Snapshot, after: Snapshot, unreached: _Unreached) -> Effect:
     old, new = _present(ref, before), _present(ref, after)
     if old is None or new is None:
         return Effect.REMOVED if old else Effect.ADDED if new else Effect.NONE
-    if _policy(ref, before) == _policy(ref, after) and await _renders_alike(ref, before, after):
+    if _policy(ref, before) == _policy(ref, after) and await _renders_alike(ref, before, after, unreached):
         return Effect.NONE
     said = await _said(ref, before)
     if said != await _said(ref, after):
@@ -150,7 +163,23 @@ def _policy(ref: PlacementRef, snapshot: Snapshot) -> tuple[object, ...]:
     )
 
 
-async def _renders_alike(ref: PlacementRef, before: Snapshot, after: Snapshot) -> bool:
+class _Unreached:
+    """Tells of placements that the commit is out of their files' reach."""
+
+    def __init__(self, before: Snapshot, after: Snapshot) -> None:
+        self._is_platform_same = before.fleet is after.fleet
+        self._reaches: dict[tuple[RepositoryName, CommitId], Reaches] = {}
+
+    def holds(self, entry: Entry, old: Checkout, new: Checkout) -> bool:
+        """False too where that is not known."""
+        if not self._is_platform_same or isinstance(entry.target, TerraformTarget):
+            return False
+        reaches = self._reaches.setdefault((old.repository, old.commit), Reaches(old.tree))
+        scope = reaches.scope_of(entry.application.path)
+        return scope is not None and old.tree.digest(scope) == new.tree.digest(scope)
+
+
+async def _renders_alike(ref: PlacementRef, before: Snapshot, after: Snapshot, unreached: _Unreached) -> bool:
     """Tell whether nothing moved that the placement reads; False too where that can't be known."""
     try:
         old, new = before.checkout(before.entry(ref)), after.checkout(after.entry(ref))
@@ -158,6 +187,8 @@ async def _renders_alike(ref: PlacementRef, before: Snapshot, after: Snapshot) -
         return False
     renderer, platform = before.renderer, before.fleet.checkout
     if not renderer.is_known_to_hold(ref, before.entry(ref), old, platform):
+        if unreached.holds(before.entry(ref), old, new):
+            return True
         with suppress(ConvergeError):  # whoever compares meets it again
             await renderer.rendered(ref, before.entry(ref), old, platform)
     return renderer.is_known_to_hold(ref, after.entry(ref), new, after.fleet.checkout)
