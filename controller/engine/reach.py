@@ -14,8 +14,8 @@ from typing import Final
 from controller.model import ConvergeError, EntryKind, Tree
 
 _CLIMBING: Final = re.compile(rb"[^\n]*\.\.[^\n]*")
-# Escapes may spell dots, parameters may bring them; an OAM Application names folders from the repository's root.
-_UNSURE: Final = re.compile(rb"\\[xuU]|converge:|core\.oam\.dev")
+# Escapes may spell dots, parameters may bring them; Applications of either kind name folders and charts.
+_UNSURE: Final = re.compile(rb"\\[xuU]|converge:|converge/v1|core\.oam\.dev")
 _MOST_FILES: Final = 20_000  # looking into more takes longer than rendering
 _OTHER_DIALECTS: Final = ("Chart.yaml", ".tf", ".tf.json")
 
