@@ -50,8 +50,8 @@ async def _approve(group: GroupRef, wanted: str, duration: str, options: Platfor
     _check_key(group, options)
     planned = await plan_all(snapshot, refs, open_target, done=lambda _one: None)
     _show(planned)
-    asking = [one.plan for one in planned if one.plan is not None and _asks(one.plan, asks_always=asks_always)]
-    plans = _chosen(asking, wanted, group)
+    asking = [one for one in planned if one.plan is not None and _asks(one.plan, asks_always=asks_always)]
+    plans = _chosen([one.plan for one in asking if one.plan is not None and not one.unknown], wanted, group)
     is_whole = all(one.plan is not None for one in planned)
     operation = Approve(
         group=group,
@@ -97,7 +97,7 @@ def _seconds(duration: str) -> int:
 
 
 def _show(planned: Sequence[Planned]) -> None:
-    from controller.cli.showing import plan_lines  # noqa: PLC0415
+    from controller.cli.showing import plan_lines, unknown_line  # noqa: PLC0415
 
     for one in planned:
         if one.plan is None:
@@ -106,12 +106,14 @@ def _show(planned: Sequence[Planned]) -> None:
         click.echo(click.style(f"{one.placement}", bold=True) + f"  plan {one.plan.hash}")
         for line in plan_lines(one.plan):
             click.echo(line)
+        if one.unknown:
+            click.echo(click.style(f"  {unknown_line(one.unknown)}; nobody can approve it before", fg="yellow"))
 
 
 def _chosen(plans: Sequence[Plan], wanted: str, group: GroupRef) -> list[Digest]:
     """Give the hashes that are approved. Raises Stalled where nothing waits, or not what was wanted."""
     if not plans:
-        raise Stalled(f"{group} has nothing pending that could be approved")
+        raise Stalled(f"{group} has nothing pending that could be approved now")
     digits = wanted.removeprefix(PREFIX)
     found = [plan.hash for plan in plans if plan.hash.removeprefix(PREFIX).startswith(digits)]
     if not found:

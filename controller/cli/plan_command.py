@@ -167,11 +167,13 @@ def _show(
     more: dict[str, Any],
     waits: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
 ) -> None:
-    from controller.cli.showing import plan_json, plan_lines, print_json, summary  # noqa: PLC0415
+    from controller.cli.showing import plan_json, plan_lines, print_json, summary, unknown_line  # noqa: PLC0415
 
     plans = [one.plan for one in planned if one.plan is not None]
     if output == "json":
         errors = {str(one.placement): str(one.error) for one in planned if one.error}
+        unknown = {str(one.placement): list(one.unknown) for one in planned if one.unknown}
+        more = {**more, "unknown": unknown} if unknown else more
         print_json({**more, "plans": [plan_json(plan) for plan in plans], "errors": errors})
         return
     for line in head:
@@ -183,6 +185,8 @@ def _show(
             click.echo(click.style(str(one.placement), bold=True))
             for line in plan_lines(one.plan):
                 click.echo(line)
+            if one.unknown:
+                click.echo(click.style(f"  {unknown_line(one.unknown)}", fg="yellow"))
             for wait in waits.get(str(one.placement), ()):
                 click.echo(click.style(f"  {wait['what']}, waiting since {wait['since']}", fg="yellow"))
     click.echo(summary(plans))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -30,6 +30,11 @@ SIGNS = {
     Action.NOTHING: (" ", "white"),
 }
 LONGEST_VALUE = 120
+
+
+def unknown_line(unknown: Sequence[str]) -> str:
+    """Say why a plan is not the last word: it takes outputs that nobody gives out yet."""
+    return f"takes {', '.join(unknown)}, which nobody gives out yet: it is planned anew when that is known"
 
 
 def print_json(value: Any) -> None:

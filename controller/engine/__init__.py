@@ -68,12 +68,13 @@ from controller.engine.operations import (
     revision_to_carry,
     with_prepared,
 )
+from controller.engine.planning import Planned, plan_all
 from controller.engine.pool import OpenTarget
 from controller.engine.preparing import Workshop
 from controller.engine.preview import Effect, Preview, plan_preview, preview
 from controller.engine.query import Query, commit_at, indexed, parse_query, time_of
 from controller.engine.settings import CONVERGE, Settings
-from controller.engine.snapshot import Planned, Snapshot, plan_all, snapshot_of, take_snapshot
+from controller.engine.snapshot import Snapshot, snapshot_of, take_snapshot
 from controller.engine.sources import Checkout, Signers
 from controller.engine.state_keeping import StateKeeping, StateShelf
 from controller.engine.templating import Helm

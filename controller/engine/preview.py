@@ -15,11 +15,12 @@ from enum import StrEnum
 from functools import partial
 
 from controller.engine.fleet import Entry
+from controller.engine.planning import Planned, Work, plan_works, work_of
 from controller.engine.pool import OpenTarget
 from controller.engine.preparing import Facts
 from controller.engine.reach import Reaches
-from controller.engine.rendering import Renderer
-from controller.engine.snapshot import NOWHERE, Planned, Snapshot, Work, plan_works, read_with, select, wanted_of
+from controller.engine.rendering import Outputs, Renderer
+from controller.engine.snapshot import NOWHERE, Snapshot, read_with, select
 from controller.engine.sources import Checkout
 from controller.engine.teardown import nothing, orphan
 from controller.git import GitTree, Mirrors
@@ -215,15 +216,14 @@ async def plan_preview(
     found: Preview, wanted: Sequence[PlacementRef], open_target: OpenTarget, *, done: Callable[[Planned], None]
 ) -> tuple[Planned, ...]:
     """Plan placements with the commit in force, on the live state, each failure its own."""
-    works = [Work(ref, partial(_gone if found.effects[ref] is Effect.REMOVED else _with, found, ref)) for ref in wanted]
+    works = [
+        Work(ref, partial(_gone, found, ref)) if found.effects[ref] is Effect.REMOVED else work_of(found.after, ref)
+        for ref in wanted
+    ]
     return await plan_works(works, found.after.fleet, open_target, done=done)
 
 
-async def _with(found: Preview, ref: PlacementRef, facts: Facts) -> tuple[Desired, Application]:
-    return await wanted_of(found.after, ref, facts)
-
-
-async def _gone(found: Preview, ref: PlacementRef, _facts: Facts) -> tuple[Desired, Application]:
+async def _gone(found: Preview, ref: PlacementRef, _facts: Facts, _outputs: Outputs) -> tuple[Desired, Application]:
     """Say what is left of a placement that git no longer names: nothing, under its environment's policy."""
     revision = Revision(NOWHERE, found.candidate.commit)
     entry = found.after.fleet.entries.get(ref)

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from controller.config import read_platform
 from controller.engine.checks import CHECKS
 from controller.engine.fleet import Entry, Fleet, checkout_for, fleet_at, fleet_of, revisions_of, signers_of
 from controller.engine.footprints import Footprints
-from controller.engine.pool import OpenTarget, Place
 from controller.engine.preparing import Facts, Workshop
-from controller.engine.reconcile import told_by
-from controller.engine.rendering import Renderer, request_for
+from controller.engine.rendering import Outputs, Renderer, request_for
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout, Source
-from controller.engine.teardown import nothing
 from controller.git import Mirrors
 from controller.model import (
     PLATFORM,
-    Application,
     CommitId,
-    ConvergeError,
-    Desired,
     Invalid,
     PlacementRef,
-    Plan,
     RepositoryName,
-    Revision,
     Stalled,
-    State,
 )
 from controller.render import Rendered, RenderRequest
-from controller.runtime import Clock, SystemClock
-from controller.targets import Target, release
+from controller.runtime import Clock
 
 NOWHERE = CommitId("0" * 40)  # the application commit of what no commit describes
 
@@ -57,13 +45,18 @@ class Snapshot:
     def entry(self, placement: PlacementRef) -> Entry:
         return self.fleet.entries[placement]
 
-    async def rendered(self, placement: PlacementRef, facts: Facts | None = None) -> Rendered:
-        """Render one placement and check what it may touch; `facts` are its target's. Raises Stalled, Transient."""
+    async def rendered(
+        self, placement: PlacementRef, facts: Facts | None = None, outputs: Outputs | None = None
+    ) -> Rendered:
+        """Render one placement and check what it may touch. Raises Stalled, Transient.
+
+        `facts` are its target's; `outputs` what its group's other placements give out: what is not there is a symbol.
+        """
         entry = self.entry(placement)
         if problems := self.fleet.platform.problems.get(placement.group):
             raise Invalid(problems)
         checkout = self.checkout(entry)
-        rendered = await self.renderer.rendered(placement, entry, checkout, self.fleet.checkout, facts=facts)
+        rendered = await self.renderer.rendered(placement, entry, checkout, self.fleet.checkout, outputs, facts)
         for check in CHECKS:
             check(rendered.desired, self.fleet.platform)
         return rendered
@@ -180,91 +173,3 @@ def _source(name: RepositoryName, url: str, credentials: str, mirrors: Mirrors, 
         moved=lambda _name: None,
         chance=lambda: 0.5,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A placement's plan, or why there is none."""
-
-    placement: PlacementRef
-    plan: Plan | None
-    error: ConvergeError | None = None
-
-
-async def plan_all(
-    snapshot: Snapshot, placements: Iterable[PlacementRef], open_target: OpenTarget, *, done: Callable[[Planned], None]
-) -> tuple[Planned, ...]:
-    """Plan placements on the live state, each failure its own. `done` is called as they come, for progress."""
-    works = [Work(ref, partial(wanted_of, snapshot, ref)) for ref in placements]
-    return await plan_works(works, snapshot.fleet, open_target, done=done)
-
-
-async def wanted_of(
-    snapshot: Snapshot, placement: PlacementRef, facts: Facts | None = None
-) -> tuple[Desired, Application]:
-    """Say what shall be of a placement, and by which policy. Raises Stalled, Transient."""
-    application = snapshot.entry(placement).application
-    if application.state is State.ABSENT:
-        return nothing(placement, Revision(NOWHERE, snapshot.fleet.checkout.commit)), application
-    return (await snapshot.rendered(placement, facts)).desired, application
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A placement to plan; `wanted` gives what shall be of it, or raises why that can't be said."""
-
-    placement: PlacementRef
-    wanted: Callable[[Facts], Awaitable[tuple[Desired, Application]]]
-
-
-async def plan_works(
-    works: Iterable[Work], fleet: Fleet, open_target: OpenTarget, *, done: Callable[[Planned], None]
-) -> tuple[Planned, ...]:
-    """Plan on the live state of the targets that a fleet names."""
-    wanted = tuple(works)
-    places = {(one.placement.environment, one.placement.target) for one in wanted}
-    async with _targets(fleet, places, open_target) as targets:
-        planned = await asyncio.gather(*(_plan(one, targets, done) for one in wanted))
-    return tuple(planned)
-
-
-async def _plan(
-    work: Work, targets: Mapping[Place, Target | ConvergeError], done: Callable[[Planned], None]
-) -> Planned:
-    target = targets[work.placement.environment, work.placement.target]
-    try:
-        if isinstance(target, ConvergeError):
-            raise target
-        desired, application = await work.wanted(told_by(target))
-        desired = release(desired, application.sync.ignore, now=SystemClock().now())
-        planned = Planned(work.placement, await target.plan(desired, application))
-    except ConvergeError as error:
-        planned = Planned(work.placement, None, error)
-    done(planned)
-    return planned
-
-
-@asynccontextmanager
-async def _targets(
-    fleet: Fleet, places: Iterable[Place], open_target: OpenTarget
-) -> AsyncIterator[Mapping[Place, Target | ConvergeError]]:
-    """Open each target once; one that can't be opened, or that the fleet does not name, stands there as its error."""
-    platform = fleet.platform
-    async with AsyncExitStack() as stack:
-        opened: dict[Place, Target | ConvergeError] = {}
-        for environment, name in places:
-            targets = platform.environments[environment].targets if environment in platform.environments else {}
-            if name not in targets:
-                opened[environment, name] = Stalled(
-                    f"environment {environment} has no target {name}, so what runs there stays as it is. "
-                    f"Take its applications out first, and the target when they are gone"
-                )
-                continue
-            context: AbstractAsyncContextManager[Target] = open_target(
-                targets[name], environment, platform.installation, changed=lambda _ref: None
-            )
-            try:
-                opened[environment, name] = await stack.enter_async_context(context)
-            except ConvergeError as error:
-                opened[environment, name] = error
-        yield opened

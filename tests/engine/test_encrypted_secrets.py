@@ -7,8 +7,9 @@ import base64
 import pytest
 
 from tests.cluster.api import Api
-from tests.engine.test_secrets import CANARY, converge, everything_kept, found_in, secret
+from tests.engine.test_secrets import secret
 from tests.fixtures.age import AgeKey
+from tests.fixtures.canary import CANARY, converge, everything_kept, found_in
 from tests.fixtures.loop import Loop, dump
 from tests.fixtures.sops import Encryption
 

@@ -18,7 +18,7 @@ from controller.render import ChartArchive, ChartTemplate
 from controller.runtime import CredentialStore, bare_environment, run
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
-from tests.engine.test_secrets import CANARY, converge, found_in
+from tests.fixtures.canary import CANARY, converge, found_in
 from tests.fixtures.charts import ChartHosts, chart_hosts
 from tests.fixtures.loop import Loop
 

@@ -6,12 +6,16 @@ import base64
 from typing import Any
 
 import pytest
+import yaml
 
+from controller.engine import PlacementReconciled
 from controller.model import SyncStatus
 from tests.cluster.api import Api
+from tests.fixtures.canary import converge
 from tests.fixtures.loop import Loop, config_map, dump
 from tests.fixtures.terraform import FakeCloud
 from tests.fixtures.tofu import both_tools
+from tests.fixtures.waiting import eventually
 
 pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -94,6 +98,42 @@ async def test_what_takes_an_output_waits_until_it_is_there(loop: Loop, live: Ap
         fail.unlink()
         await loop.host.commit("shop", {"deploy/infra/other.tf": b"# again\n"})
         await live.until("v1", "ConfigMap", "settings", bool)
+
+
+@pytest.mark.parametrize("place", ["sandbox"], indirect=True)
+async def test_an_approval_is_of_values_that_were_shown(loop: Loop, live: Api, fake_cloud: FakeCloud) -> None:
+    await loop.host.create("shop", files(fake_cloud))
+    await platform(loop, fake_cloud, URL, sync={"pending": "approve"})
+    key = loop.directory / "credentials" / "plan-keys" / "dev"
+    key.parent.mkdir()
+    key.write_text("a key of this test alone")
+    approve = ("approve", "dev/shop", "--author", "Ann <ann@example.com>")
+    told = await converge(loop, *approve)
+    assert "takes cloud.url, which nobody gives out yet" in told
+    assert len(await approved(loop)) == 1  # the cloud's: no value of the cluster's was shown
+    async with loop.start():
+        await eventually(lambda: fake_cloud.get("web") is not None, deadline_seconds=60)
+        mark = loop.mark()
+        waiting = await loop.until(PlacementReconciled, waits_at_home)
+        assert "sha256:" in waiting.report.reason
+        told = await converge(loop, *approve)
+        assert "which nobody gives out yet" not in told
+        await loop.until(PlacementReconciled, is_synced_at_home, since=mark)
+    assert (await live.get("v1", "ConfigMap", "settings"))["data"]["URL"] == "https://web.example.com"
+    assert "Nothing to do" in await converge(loop, "plan", "dev/shop")
+
+
+async def approved(loop: Loop) -> list[str]:
+    return list(yaml.safe_load(await loop.host.show("platform", "approvals/dev/shop.yaml"))["plans"])
+
+
+def waits_at_home(event: PlacementReconciled) -> bool:
+    report = event.report
+    return report.placement.target == "home" and report.sync is SyncStatus.AWAITING_APPROVAL
+
+
+def is_synced_at_home(event: PlacementReconciled) -> bool:
+    return event.report.placement.target == "home" and event.report.sync is SyncStatus.SYNCED
 
 
 async def test_a_sensitive_output_goes_into_a_secret_alone(loop: Loop, fake_cloud: FakeCloud) -> None:

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
-import sys
-from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
 from controller.engine import Exported
-from controller.runtime import bare_environment, run
 from tests.cluster.api import Api
+from tests.fixtures.canary import CANARY, converge, every_object, everything_kept, found_in
 from tests.fixtures.loop import Loop, config_map, dump
 
 pytestmark = pytest.mark.slow
-
-CANARY = 'canary "7c1f/9&é'
-
-
-def spellings(value: str) -> tuple[str, ...]:
-    """Give every form in which a value could leak."""
-    raw = value.encode()
-    encoded = base64.b64encode(raw).decode()
-    double = base64.b64encode(encoded.encode()).decode()
-    plain_json = json.dumps(value)[1:-1]
-    return (value, encoded, encoded.rstrip("="), double, plain_json, quote(value), quote(value, safe=""), raw.hex())
 
 
 def secret(value: str) -> bytes:
@@ -40,32 +24,6 @@ def secret(value: str) -> bytes:
             "stringData": {"password": value},
         }
     )
-
-
-async def converge(loop: Loop, *arguments: str) -> str:
-    """Run the command as a person does, and give everything that it printed, on both streams."""
-    done = await run(
-        (
-            sys.executable,
-            "-m",
-            "controller.cli",
-            *arguments,
-            "--platform",
-            loop.host.url("platform"),
-            "--credentials",
-            str(loop.directory / "credentials"),
-            "--cache",
-            str(loop.directory / "cache"),
-        ),
-        cwd=loop.directory,
-        env=bare_environment({name: os.environ.get(name, "") for name in ("PYTHONPATH", "CONVERGE_SOPS")}),
-        deadline_seconds=90,
-    )
-    return done.stdout.decode() + done.stderr.decode()
-
-
-def found_in(text: str) -> list[str]:
-    return [spelling for spelling in spellings(CANARY) if spelling in text]
 
 
 async def test_a_secret_value_surfaces_nowhere(loop: Loop, live: Api) -> None:
@@ -108,17 +66,3 @@ async def test_a_secret_value_surfaces_nowhere(loop: Loop, live: Api) -> None:
     assert {"catalog", "imports", "tables"} <= set(await loop.host.branches("platform"))
     assert found_in(await every_object(loop.host.path("platform"))) == []
     assert found_in(everything_kept(loop.directory / "cache")) == []
-
-
-async def every_object(repository: Path) -> str:
-    """Read every object that a repository ever got, whichever branch had it."""
-    argv = ("git", "cat-file", "--batch-all-objects", "--batch", "--unordered")
-    done = await run(argv, cwd=repository, env=bare_environment(), deadline_seconds=90)
-    assert done.returncode == 0
-    return done.stdout.decode(errors="replace")
-
-
-def everything_kept(cache: Path) -> str:
-    """Read all files of the cache but git's own objects, which are the application's repository itself."""
-    files = (path for path in cache.rglob("*") if path.is_file() and "objects" not in path.parts)
-    return "\n".join(path.read_bytes().decode(errors="replace") for path in files)

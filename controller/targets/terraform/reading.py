@@ -8,7 +8,7 @@ plan leaves as it is (a computed attribute, `ignore_changes`) is no drift: nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -68,6 +68,12 @@ class Document(msgspec.Struct):
     resource_changes: list[_Resource] = []
     resource_drift: list[_Resource] = []
     output_changes: dict[str, Change] = {}
+
+    @property
+    def changes(self) -> Iterator[Change]:
+        """Give every change that the plan tells of."""
+        yield from (one.change for one in (*self.resource_changes, *self.resource_drift))
+        yield from self.output_changes.values()
 
 
 _DECODER: Final = msgspec.json.Decoder(Document)

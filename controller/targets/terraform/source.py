@@ -149,13 +149,18 @@ def read_stamp(text: object) -> Stamp | None:
 
 
 def stamp_file(stamp: Stamp, piece: Workpiece) -> dict[str, JsonValue]:
-    """Give the configuration that writes a stamp: last, and only where every resource came out."""
+    """Give the configuration that writes a stamp: last, and only where every resource came out.
+
+    What a plan knows of an output is written before the first resource, and stays where one fails then. A time is known
+    when all else is done, and so is the stamp, though none is in it.
+    """
     output: dict[str, JsonValue] = {
-        "value": msgspec.json.encode(stamp).decode().replace("${", "$${").replace("%{", "%%{"),
+        "value": f'${{timestamp() == "" ? "" : local.{OUTPUT}}}',
         "sensitive": True,
         "description": "What Converge applied last, and from which commits.",
     }
     nodes = piece.source.nodes_for(stamp.tool)
     if nodes:
         output["depends_on"] = [*nodes]
-    return {"output": {OUTPUT: output}}
+    text = msgspec.json.encode(stamp).decode().replace("${", "$${").replace("%{", "%%{")
+    return {"locals": {OUTPUT: text}, "output": {OUTPUT: output}}

@@ -28,6 +28,7 @@ from controller.runtime import Completed
 from controller.targets.states import Overtaken
 from controller.targets.terraform.diagnostics import Locked, Told, error_of, hear, progress_of
 from controller.targets.terraform.folders import LOCK_FILE, Folders, backend_file, init_key, providers_of
+from controller.targets.terraform.hiding import hide, sensitive_values
 from controller.targets.terraform.journal import Journal
 from controller.targets.terraform.keeping import OpenSession, unkept
 from controller.targets.terraform.linting import lint
@@ -40,8 +41,6 @@ from controller.targets.terraform.tool import Program, Tool
 LOCK_SECONDS = 60  # an apply waits so long for a lock
 QUICK_SECONDS = 300.0  # init, pull and the like
 INSTALL_SECONDS = 1_800.0  # an init that fetches providers
-SHORTEST_SECRET = 4  # shorter values, such as a region's number, would be found everywhere
-DOTS = "•••".encode()
 KEPT = Backend("http")  # of the controller; runs find it by their environment, so that no address is in a file
 log = structlog.get_logger()
 
@@ -201,10 +200,11 @@ class Workspace:
         is_first = self._journal.open(ready.folder)
         tool = self._tool(ready.folder, ready.data, self._spec.timeout_seconds)
         completed = await tool.apply_plan(saved.file, lock_seconds=LOCK_SECONDS, heard=log_progress)
-        told = hear(self._without_secrets(completed))
+        known = sensitive_values(saved.document.changes) if completed.returncode else frozenset()
+        told = hear(self._without_secrets(completed, known))
         error: ConvergeError | None = tool.trouble
         if error is None and completed.returncode:
-            error = self._error_of(completed, "the apply failed", ready.piece.source)
+            error = self._error_of(self._without_secrets(completed, known), "the apply failed", ready.piece.source)
         if isinstance(error, Overtaken):
             self._folders.drop_errored()  # it is kept sealed, and stored nowhere without a person
         if isinstance(error, Locked):
@@ -225,14 +225,10 @@ class Workspace:
     def _error_of(self, completed: Completed, doing: str, source: Source | None = None) -> ConvergeError:
         return error_of(self._without_secrets(completed), doing, source)
 
-    def _without_secrets(self, completed: Completed) -> Completed:
-        """Take what credentials hold out of what a program said: providers quote it in their errors."""
-        stdout, stderr = completed.stdout, completed.stderr
-        for secret in self._variables().values():
-            value = secret.reveal()
-            if len(value) >= SHORTEST_SECRET:
-                stdout, stderr = stdout.replace(value, DOTS), stderr.replace(value, DOTS)
-        return replace(completed, stdout=stdout, stderr=stderr)
+    def _without_secrets(self, completed: Completed, known: Iterable[bytes] = ()) -> Completed:
+        """Take what credentials hold, and what else is known, out of what a program said: providers quote it."""
+        values = {secret.reveal() for secret in self._variables().values()} | {*known}
+        return replace(completed, stdout=hide(completed.stdout, values), stderr=hide(completed.stderr, values))
 
     def _tool(self, folder: Path, data: Path, deadline_seconds: float) -> Tool:
         env = self._surroundings.environment(self._variables(), data=data)

@@ -214,6 +214,23 @@ async def test_a_replacement_says_what_it_destroys(fake_cloud: FakeCloud, tmp_pa
 
 
 @both_tools
+async def test_an_apply_that_failed_is_not_what_was_applied(fake_cloud: FakeCloud, tmp_path: Path) -> None:
+    """Terraform writes outputs that a plan knows before it begins, and they stay where it fails then."""
+    before, after = render(module(fake_cloud)), render(module(fake_cloud, body="two"), commit="c")
+    async with open_place(fake_cloud, tmp_path) as place:
+        await place.converge(before)
+        fail = fake_cloud.mark("web", "fail")
+        assert (await place.converge(after)).failure is not None
+        seen = await place.observe(after)
+        assert (seen.applied, seen.applied_digest) == (before.revision, before.digest)
+        plan = await place.plan(after)
+        assert (plan.pending, plan.drifted) == (1, 0)
+        fail.unlink()
+        assert (await place.apply(plan)).failure is None
+        assert (await place.observe(after)).applied == after.revision
+
+
+@both_tools
 async def test_everything_is_destroyed_from_what_the_state_says_was_applied(
     fake_cloud: FakeCloud, tmp_path: Path
 ) -> None:

@@ -1,13 +1,15 @@
 """A Terraform provider whose cloud is a folder of JSON files: whoever edits or deletes one makes drift.
 
 `fake_thing` has a name that can't change in place, a body, tags, a sensitive token, and a computed id and url. Files of
-the folder steer it: `<name>.fail` makes writes of that thing fail; `<name>.hold` makes them wait until it is gone,
-while `<name>.held` says that one waits.
+the folder steer it: `<name>.fail` makes writes of that thing fail, and where it says `quote` the error quotes its
+token; `<name>.hold` makes them wait until it is gone, while `<name>.held` says that one waits.
 """
 
+import base64
 import json
 import os
 import time
+from urllib.parse import quote
 
 from tf.iface import Provider, Resource
 from tf.runner import run_provider
@@ -40,13 +42,23 @@ class Thing(Resource):
     def path(self, state, ending="json"):
         return os.path.join(self.folder, f"{state['name']}.{ending}")
 
+    def quoted(self, text):
+        """Say a value as requests and answers hold it."""
+        basic = base64.b64encode(f"user:{text}".encode()).decode()
+        return f"{text}, {json.dumps({'token': text})}, ?token={quote(text)}, Basic {basic}, {text.encode().hex()}"
+
+    def is_quoting(self, state):
+        with open(self.path(state, "fail")) as file:
+            return file.read() == "quote"
+
     def save(self, ctx, state):
         if os.path.exists(self.path(state, "hold")):
             open(self.path(state, "held"), "w").close()
             while os.path.exists(self.path(state, "hold")):
                 time.sleep(0.01)
         if os.path.exists(self.path(state, "fail")):
-            ctx.diagnostics.add_error("The thing can't be made", f"{state['name']} is not wanted")
+            quoted = f", and neither is {self.quoted(state['token'])}" if self.is_quoting(state) else ""
+            ctx.diagnostics.add_error("The thing can't be made", f"{state['name']} is not wanted{quoted}")
             return None
         state = {**state, "id": f"id-{state['name']}", "url": f"https://{state['name']}.example.com"}
         with open(self.path(state, "new"), "w") as file:
