@@ -65,6 +65,7 @@ async def measure_clusters(count: int) -> Clusters:
                 await groups[-1].end()
             here = names[: count - away]
             update_away = await _delivered(running, fleet, here, "v3")
+            await asyncio.sleep(IDLE_SECONDS if away else 0)  # until all of them are told, and looked for but rarely
             cpu = cpu_seconds(running.pid)
             await asyncio.sleep(IDLE_SECONDS)
             idle_share = (cpu_seconds(running.pid) - cpu) / IDLE_SECONDS
