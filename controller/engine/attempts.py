@@ -138,6 +138,7 @@ class Attempts:
             tell=self._world.tell,
             interim=self._interim,
             superseded=superseded,
+            saw_all=partial(self._world.queue.saw_all, placement),
             seen=self._seen,
             order=partial(self._world.predecessors.waits, placement, entry),
             unmet=partial(self._world.turns.unmet, placement),

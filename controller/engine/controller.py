@@ -60,7 +60,7 @@ from controller.model import (
 from controller.runtime import Clock, Watcher
 
 DEFAULT_HEALTH_SECONDS = 600.0
-MOST_RENDER_WORKERS = 4  # each takes some 50 MiB while there is much to render
+MOST_RENDER_WORKERS = 4  # each takes some 40 MiB while there is much to render
 GATHER_SECONDS = 0.05  # events of a placement that come within it are looked at together
 
 
@@ -88,7 +88,7 @@ class Controller:
         self._tasks: asyncio.TaskGroup | None = None
         self._progress = asyncio.Event()  # something came to an end: `settled` looks again
         self._queue: Queue[PlacementRef] = Queue()
-        self._render_pool = RenderPool(size=min(os.cpu_count() or 1, MOST_RENDER_WORKERS))
+        self._render_pool = RenderPool(size=_render_workers(os.cpu_count() or 1))
         self._renderer = Renderer(pool=self._render_pool, workshop=workshop)
         self._claims = Claims(self._queue.add)
         self._outputs = OutputBoard()
@@ -273,7 +273,7 @@ class Controller:
 
     def _target_moved(self, placement: PlacementRef) -> None:
         """Look again soon: one write brings several events, of which the last alone says how it ended."""
-        self._queue.add_later(placement, GATHER_SECONDS)
+        self._queue.nudge(placement, GATHER_SECONDS)
 
     def _opened(self, place: Place) -> None:
         """A target was opened, or could not be: its placements look again, and so do those that git forgot."""
@@ -381,6 +381,11 @@ class Controller:
         if fleet is None or not self._departures.is_read or not self._queue.is_idle:
             return False
         return all(_rests(self.board.of(ref)) for ref in (*fleet.entries, *self._departures.placements()))
+
+
+def _render_workers(cores: int) -> int:
+    """Leave half of the machine to those who write what was rendered: this process, and a server beside it."""
+    return min(max(cores // 2, 1), MOST_RENDER_WORKERS)
 
 
 def _rests(report: PlacementReport | None) -> bool:

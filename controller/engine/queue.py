@@ -25,11 +25,14 @@ class Queue(Generic[Key]):
         self._again: set[Key] = set()  # asked for while running
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._due: dict[Key, float] = {}
+        self._nudges: dict[Key, asyncio.TimerHandle] = {}
+        self._nudged: set[Key] = set()  # while running
         self._filled = asyncio.Event()
 
     def add(self, key: Key) -> None:
         """Ask for a run now; an earlier or later timer of the key is fulfilled by it."""
         self.forget_timer(key)
+        self._forget_nudge(key)
         if key in self._running:
             self._again.add(key)
         elif key not in self._waiting:
@@ -46,6 +49,28 @@ class Queue(Generic[Key]):
         self.forget_timer(key)
         self._due[key] = due
         self._timers[key] = loop.call_at(due, self.add, key)
+
+    def nudge(self, key: Key, seconds: float) -> None:
+        """Ask for a run in so many seconds, unless one under way says until then that it saw all (`saw_all`)."""
+        if key not in self._nudges:
+            self._nudges[key] = asyncio.get_running_loop().call_later(seconds, self._nudge, key)
+
+    def _nudge(self, key: Key) -> None:
+        del self._nudges[key]
+        if key in self._running:
+            self._nudged.add(key)
+        else:
+            self.add(key)
+
+    def saw_all(self, key: Key) -> None:
+        """Take a run's word that nothing is left to do for it of what nudged its key until now."""
+        self._forget_nudge(key)
+        self._nudged.discard(key)
+
+    def _forget_nudge(self, key: Key) -> None:
+        nudge = self._nudges.pop(key, None)
+        if nudge is not None:
+            nudge.cancel()
 
     def forget_timer(self, key: Key) -> None:
         self._due.pop(key, None)
@@ -65,8 +90,9 @@ class Queue(Generic[Key]):
 
     def done(self, key: Key) -> None:
         self._running.discard(key)
-        if key in self._again:
+        if key in self._again or key in self._nudged:
             self._again.discard(key)
+            self._nudged.discard(key)
             self.add(key)
 
     def is_running(self, key: Key) -> bool:

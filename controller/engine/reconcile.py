@@ -99,6 +99,7 @@ class Means:
     tell: Tell
     interim: Callable[[PlacementReport], None]  # a state worth a record that the run will leave again
     superseded: asyncio.Event
+    saw_all: Callable[[], None] = lambda: None  # nothing is left to do of what the target told until now
     seen: Callable[[Observation], None] = lambda _observation: None  # what a target gave out, for others to take in
     order: Callable[[], Awaitable[tuple[Wait, ...]]] = _nobody  # who goes first and is not ready
     unmet: Callable[[Behind], tuple[str, ...]] = lambda _behind: ()  # whom the application's own workflow puts first
@@ -259,6 +260,8 @@ async def _apply(inputs: Inputs, means: Means, facts: Facts) -> Facts:
     try:
         observation = await means.target.observe(inputs.placement, facts.desired)
         means.seen(observation)
+        if facts.desired is not None and is_settled(facts.desired, observation):
+            means.saw_all()  # of our own writes the watch tells too, and mostly first
         return replace(facts, observation=observation)
     except ConvergeError:
         return facts  # what was written is known; the next event tells how it fares

@@ -17,6 +17,8 @@ from controller.git import CommitInfo, Mirror
 from controller.model import CommitId, ConvergeError, RepositoryName, Stalled, Transient, Tree
 from controller.runtime import Clock
 
+INFOS = 1_000  # commits that are remembered; an older one is read anew from the mirror
+
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
@@ -64,6 +66,7 @@ class Source:
         self._errors: dict[str, Stalled] = {}
         self._away: Transient | None = None
         self._infos: dict[CommitId, CommitInfo] = {}
+        self._asking: dict[CommitId, asyncio.Lock] = {}
         self._poke = asyncio.Event()
 
     @property
@@ -100,12 +103,20 @@ class Source:
 
     async def describe(self, commit: CommitId) -> CommitInfo | None:
         """Tell of a commit, also of one that is the head no more. None: the host has it no longer."""
-        if commit not in self._infos:
+        known = self._infos.get(commit)
+        if known is not None:
+            return known
+        async with self._asking.setdefault(commit, asyncio.Lock()):  # a thousand runs ask at once
             try:
-                self._infos[commit] = await self._mirror.describe(commit)
+                known = self._infos.get(commit) or await self._mirror.describe(commit)
             except ConvergeError:
                 return None
-        return self._infos[commit]
+            finally:
+                self._asking.pop(commit, None)
+        self._infos[commit] = known
+        while len(self._infos) > INFOS:
+            del self._infos[next(iter(self._infos))]
+        return known
 
     async def run(self) -> None:
         """Poll for ever: after every interval, or at once when poked."""

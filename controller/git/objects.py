@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +28,12 @@ LARGEST_CACHED_BYTES = BLOB_CACHE_BYTES // 4
 ENTRY_CACHE_COUNT = 100_000
 DAMAGE_MARK = "converge-damaged"
 SHA256_DIGITS = 64
+# The child lives as long as its Tree is read: what it maps and remembers counts as ours.
+FRUGAL: Mapping[str, str] = {
+    "core.deltaBaseCacheLimit": "4m",
+    "core.packedGitLimit": "8m",
+    "core.packedGitWindowSize": "1m",
+}
 
 LINK, SUBMODULE, DIRECTORY = "120000", "160000", "40000"
 Heard = TypeVar("Heard")
@@ -188,7 +195,10 @@ def blob_id(data: bytes, *, like: str = "") -> str:
 
 
 def parse_directory(data: bytes, *, id_bytes: int) -> dict[str, TreeEntry]:
-    """Read a tree object: `<mode> <name>NUL<binary id>`, again and again. Pure."""
+    """Read a tree object: `<mode> <name>NUL<binary id>`, again and again. Pure.
+
+    Modes and names are few, however many directories repeat them: each is kept once.
+    """
     entries = {}
     start, whole = 0, len(data)
     find = data.index
@@ -196,7 +206,7 @@ def parse_directory(data: bytes, *, id_bytes: int) -> dict[str, TreeEntry]:
         end = find(b"\0", start)
         mode, _, name = data[start:end].partition(b" ")
         start = end + 1 + id_bytes
-        entries[name.decode(errors="surrogateescape")] = TreeEntry(_mode(mode), data[end + 1 : start].hex())
+        entries[sys.intern(name.decode(errors="surrogateescape"))] = TreeEntry(_mode(mode), data[end + 1 : start].hex())
     return entries
 
 
@@ -247,5 +257,5 @@ _readers_lock = threading.Lock()
 
 def _start(mirror: Path) -> Pipe:
     argv = ("git", "cat-file", "--batch-command")
-    env = hardened({}, {"GIT_DIR": str(mirror)})
+    env = hardened(FRUGAL, {"GIT_DIR": str(mirror)})
     return Pipe(argv, cwd=mirror, env=env, deadline_seconds=DEADLINE_SECONDS)

@@ -46,3 +46,34 @@ async def test_an_event_fulfils_a_timer() -> None:
     queue.done("a")
     queue.add_later("b", 0.05)
     assert await asyncio.wait_for(queue.take(), 10) == "b"
+
+
+async def test_a_nudge_that_a_run_saw_through_asks_for_no_other() -> None:
+    queue: Queue[str] = Queue()
+    queue.add("a")
+    await queue.take()
+    queue.nudge("a", 0.0)
+    queue.saw_all("a")
+    queue.done("a")
+    queue.add("b")
+    assert await queue.take() == "b"
+    assert queue.is_resting("a")
+
+
+async def test_a_nudge_that_comes_after_a_run_looked_runs_its_key_again() -> None:
+    queue: Queue[str] = Queue()
+    queue.add("a")
+    await queue.take()
+    queue.saw_all("a")
+    queue.nudge("a", 0.0)
+    await asyncio.sleep(0)  # the timer may fire while the run is under way
+    queue.done("a")
+    assert await queue.take() == "a"
+
+
+async def test_a_nudge_wakes_a_key_that_rests() -> None:
+    queue: Queue[str] = Queue()
+    queue.nudge("a", 0.0)
+    queue.nudge("a", 60.0)
+    async with asyncio.timeout(5):
+        assert await queue.take() == "a"

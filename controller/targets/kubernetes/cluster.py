@@ -45,6 +45,7 @@ from controller.targets.kubernetes.reach import Reach
 from controller.targets.kubernetes.waiting import Changes
 
 CAPABILITIES_SECONDS: Final = 600.0
+PLANS: Final = 16  # made at once: what more would do is wait for room, and hold what they have read
 ENDS: Final = frozenset({"Complete", "Failed"})  # conditions of a Job that runs no more
 Ended = tuple[Digest, bool]  # what a Job ran as, and whether it failed in the end
 
@@ -95,6 +96,7 @@ class Cluster:
         self._applier = Applier(
             self._planner, self._discovery, self._cache, self._inventories, self._lease, self._changes
         )
+        self._looking = asyncio.Semaphore(PLANS)
         self._stack = AsyncExitStack()
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,8 +140,9 @@ class Cluster:
 
     async def plan(self, desired: Desired, application: Application) -> Plan:
         """Say what a sync would do; only what changed or is suspect costs a request."""
-        await self._identity.verify(self._connection)
-        return await self._planner.plan(desired, application)
+        async with self._looking:
+            await self._identity.verify(self._connection)
+            return await self._planner.plan(desired, application)
 
     async def apply(self, plan: Permitted, application: Application, *, superseded: asyncio.Event) -> Applied:
         """Write exactly what was permitted, holding the target's Lease."""

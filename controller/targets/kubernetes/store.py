@@ -138,7 +138,7 @@ class Store:
                 return member, NOBODY
             if is_newer(record.member.resource_version, sight.resource_version):
                 return self._overtaken(record, ours)
-        new = replace(_record(sight, placement, None, self._rules, is_suspect=False), baseline=ours)
+        new = Record(_member(sight, placement, live, managed, self._rules, is_suspect=False), sight.substance, ours)
         self._put(new)
         has_moved = record is not None and record.member.placement != placement
         return new.member, frozenset({record.member.placement}) if record and has_moved else NOBODY
@@ -272,10 +272,22 @@ def _record(
 ) -> Record:
     """Make a record; `is_suspect` None: to be judged against the baseline, without one it is."""
     live, managed = _decoded(sight)
-    state, reason = health(live, rules)
     if is_suspect is None:
         is_suspect = known is None or baseline(live, managed) != known
-    member = Member(
+    return Record(_member(sight, placement, live, managed, rules, is_suspect=is_suspect), sight.substance, known)
+
+
+def _member(
+    sight: Sight,
+    placement: PlacementRef,
+    live: dict[str, Any],
+    managed: list[Any],
+    rules: HealthRules,
+    *,
+    is_suspect: bool,
+) -> Member:
+    state, reason = health(live, rules)
+    return Member(
         key=sight.key,
         api_version=sight.api_version,
         placement=placement,
@@ -290,7 +302,6 @@ def _record(
         body=pack(live),
         managers=pack(managed),
     )
-    return Record(member, sight.substance, known)
 
 
 def _woken(old: Member | None, new: Member) -> Placements:
