@@ -29,6 +29,7 @@ from controller.targets.kubernetes.discovery import Discovery, Resource
 from controller.targets.kubernetes.followers import RETRY_SECONDS, Follower, Place, looked_up, place_of
 from controller.targets.kubernetes.labels import installation_selector
 from controller.targets.kubernetes.members import Member, Parent
+from controller.targets.kubernetes.ownership import Baseline
 from controller.targets.kubernetes.reach import EVERYWHERE, Reach
 from controller.targets.kubernetes.seeing import Sight, see, see_answer
 from controller.targets.kubernetes.store import Placements, Store
@@ -152,13 +153,13 @@ class Cache:
         self._wake(woken)
         return member
 
-    def note_clean(self, member: Member) -> None:
-        """Take a planner's word that this state of the object is as we applied it.
+    def note_clean(self, member: Member, judged: Baseline) -> None:
+        """Take a planner's word that this state of the object, whose baseline this is, is as we applied it.
 
         Found from the object alone (`ownership.is_as_applied`) or by a dry run that changed nothing. Ignored when
         the object has moved since `member` was read.
         """
-        self._store.clean(member)
+        self._store.clean(member, judged)
 
     def note_deleted(self, key: ObjectKey, uid: str) -> None:
         """Take the server's answer that our delete is done (the object is gone, not merely terminating)."""

@@ -48,6 +48,7 @@ from controller.targets.kubernetes.judging import (
 )
 from controller.targets.kubernetes.marking import Marks, Stamped
 from controller.targets.kubernetes.options import options_of
+from controller.targets.kubernetes.ownership import baseline
 from controller.targets.kubernetes.pruning import replacement_objection
 from controller.targets.kubernetes.requests import apply_request, create_request, get_request, merge_request
 from controller.targets.kubernetes.status import conflicts, is_dry_run_unsupported, is_missing_namespace, is_modified
@@ -114,7 +115,7 @@ class Looker:
         if planned is None:
             return blind(manifest, member, context.inventory)
         if planned.action is Action.NOTHING and member is not None:
-            self._cache.note_clean(member)
+            self._cache.note_clean(member, baseline(member.live(), member.managed()))
         if planned.action is Action.CHANGE and seen.is_ours and seen.digest != manifest.digest:
             return _anew(manifest, seen, context) if is_made_anew(manifest) else planned
         return planned

@@ -54,16 +54,15 @@ def field_set(tree: Tree | None) -> FieldSet:
 
 def owned(managed_fields: Sequence[Entry], manager: str = MANAGER) -> FieldSet:
     """Give the fields that a manager owns by server-side apply to the object itself."""
+    return field_set(_tree(managed_fields, manager))
+
+
+def _tree(managed_fields: Sequence[Entry], manager: str) -> Tree | None:
     for entry in managed_fields:
         if entry.get("manager") == manager and entry.get("operation") == APPLY and not entry.get("subresource"):
-            return field_set(entry.get("fieldsV1"))
-    return EMPTY
-
-
-def values_hash(live: Mapping[str, Any], fields: FieldSet) -> bytes:
-    """Hash the live values of these fields, list elements in live order: 32 bytes that never leave the process."""
-    values = _values(live, fields.tree()) if fields else None
-    return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).digest()
+            tree: Tree | None = entry.get("fieldsV1")
+            return tree
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,14 @@ class Baseline:
 
 
 def baseline(live: Mapping[str, Any], managed_fields: Sequence[Entry]) -> Baseline:
-    """Take the baseline of an object as it is."""
-    fields = owned(managed_fields)
-    return Baseline(hashlib.sha256(fields.canonical).digest(), values_hash(live, fields))
+    """Take the baseline of an object as it is: 64 bytes that never leave the process, list elements in live order."""
+    tree = _tree(managed_fields, MANAGER)
+    values = _values(live, tree) if tree else None
+    return Baseline(_hash(field_set(tree).canonical), _hash(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)))
+
+
+def _hash(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def lost(before: FieldSet, after: FieldSet) -> tuple[FieldPath, ...]:
@@ -85,18 +89,18 @@ def lost(before: FieldSet, after: FieldSet) -> tuple[FieldPath, ...]:
     return tuple(_lost(before.tree(), after.tree(), ()))
 
 
-def missing_leaves(desired: Mapping[str, Any], fields: FieldSet) -> tuple[FieldPath, ...]:
+def missing_leaves(desired: Mapping[str, Any], fields: Tree) -> tuple[FieldPath, ...]:
     """Name the leaves of a desired object that a field set does not cover.
 
     What a server never stores or never gives an owner is not asked for: null, empty maps and lists, status,
     apiVersion, kind, name and namespace. Merge keys that the desired element leaves out are defaults.
     """
-    return tuple(_missing(_ownable(desired), fields.tree(), ()))
+    return tuple(_missing(_ownable(desired), fields, ()))
 
 
-def misordered_lists(desired: Mapping[str, Any], live: Mapping[str, Any], fields: FieldSet) -> tuple[FieldPath, ...]:
+def misordered_lists(desired: Mapping[str, Any], live: Mapping[str, Any], fields: Tree) -> tuple[FieldPath, ...]:
     """Name the lists whose elements of ours stand in another order live than desired (nobody's ownership tells)."""
-    return tuple(_misordered(_ownable(desired), live, fields.tree(), ()))
+    return tuple(_misordered(_ownable(desired), live, fields, ()))
 
 
 def is_as_applied(desired: Mapping[str, Any], live: Mapping[str, Any], managed_fields: Sequence[Entry]) -> bool:
@@ -104,7 +108,7 @@ def is_as_applied(desired: Mapping[str, Any], live: Mapping[str, Any], managed_f
 
     To be asked only when the object's digest annotation names this desired object.
     """
-    fields = owned(managed_fields)
+    fields = _tree(managed_fields, MANAGER) or {}
     return not missing_leaves(desired, fields) and not misordered_lists(desired, live, fields)
 
 
@@ -148,7 +152,7 @@ def _keys(text: str) -> Mapping[str, Any]:
 
 
 def _children(node: Tree) -> bool:
-    return any(key != "." for key in node)
+    return len(node) > ("." in node)
 
 
 def _values(value: Any, node: Tree) -> JsonValue:

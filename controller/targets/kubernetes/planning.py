@@ -49,7 +49,7 @@ from controller.targets.kubernetes.kept_hooks import KeptHooks, unpack_hooks
 from controller.targets.kubernetes.looking import Context, Looker, blind, created, untouched
 from controller.targets.kubernetes.marking import NOTHING_LEFT, Marks, shared_namespace
 from controller.targets.kubernetes.options import options_of
-from controller.targets.kubernetes.ownership import is_as_applied
+from controller.targets.kubernetes.ownership import baseline, is_as_applied
 from controller.targets.kubernetes.pruning import leftovers
 from controller.targets.kubernetes.reach import EVERYWHERE, Reach
 from controller.targets.kubernetes.stages import is_foundation
@@ -233,14 +233,12 @@ class Planner:
         if member.uid in self._judged:
             return False
         self._judged.add(member.uid)
-        managed = member.managed()
+        live, managed = member.live(), member.managed()
         releases = (*manifest.releases, *released_before(member.released))
         left = left_out(orjson.loads(manifest.body), releases, managed) if releases else NOTHING_LEFT
-        if annotation(left) != member.released or not is_as_applied(
-            marks.stamp(manifest, left), member.live(), managed
-        ):
+        if annotation(left) != member.released or not is_as_applied(marks.stamp(manifest, left), live, managed):
             return False
-        self._cache.note_clean(member)
+        self._cache.note_clean(member, baseline(live, managed))
         return True
 
     async def _attempt(self, manifest: Manifest, context: Context) -> ObjectPlan | ConvergeError:

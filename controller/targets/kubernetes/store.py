@@ -150,7 +150,7 @@ class Store:
         self._put(Record(member, record.substance, ours))
         return member, frozenset({member.placement}) if is_suspect else NOBODY
 
-    def clean(self, member: Member) -> None:
+    def clean(self, member: Member, judged: Baseline) -> None:
         """Take this state of an object as the one that we applied, unless it moved since."""
         record = self._records.get(member.key)
         if record is None or (record.member.uid, record.member.resource_version) != (
@@ -158,7 +158,6 @@ class Store:
             member.resource_version,
         ):
             return
-        judged = baseline(member.live(), member.managed())
         self._put(Record(replace(record.member, is_suspect=False), record.substance, judged))
 
     def forget(self, key: ObjectKey, uid: str) -> Placements:

@@ -22,7 +22,7 @@ from controller.model import (
 )
 from controller.targets.kubernetes.connection import Request
 from controller.targets.kubernetes.labels import INSTALLATION_LABEL, OWNER_ANNOTATION, parent_key
-from controller.targets.kubernetes.ownership import is_as_applied
+from controller.targets.kubernetes.ownership import baseline, is_as_applied
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
 from tests.fixtures.waiting import eventually
@@ -247,7 +247,7 @@ async def test_an_object_is_observed_in_the_version_in_which_it_was_applied(clus
         member = second.member("web")
         assert member is not None
         assert is_as_applied(desired, member.live(), member.managed())
-        second.cache.note_clean(member)
+        second.cache.note_clean(member, baseline(member.live(), member.managed()))
         await api.patch(scaler, {"spec": {"maxReplicas": 9}})
         await eventually(lambda: (one := second.member("web")) and one.is_suspect)
 

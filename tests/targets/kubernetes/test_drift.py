@@ -66,7 +66,7 @@ async def test_a_hand_edit_is_judged_from_its_event_alone(
         assert member.is_suspect is row["suspect"]
         gone = lost(before, owned(member.managed()))
         assert sorted(map(format_path, gone)) == sorted(row["lost"])
-        wrong = misordered_lists(WEB, member.live(), owned(member.managed()))
+        wrong = misordered_lists(WEB, member.live(), owned(member.managed()).tree())
         assert list(map(format_path, wrong)) == row.get("misordered", [])
         if gone:
             editor = editor_of(member.managed(), gone[0], exclude={"converge"})
@@ -98,7 +98,7 @@ async def test_a_restarted_controller_judges_by_the_object_alone(
         is_moved = row["suspect"] and not row.get("is_spoofed")
         assert is_as_applied(desired, member.live(), member.managed()) is not is_moved
         if not is_moved:
-            second.cache.note_clean(member)
+            second.cache.note_clean(member, baseline(member.live(), member.managed()))
             assert not second.cache.members(SHOP)[0].is_suspect
 
 

@@ -17,6 +17,7 @@ from controller.model import (
     TargetName,
 )
 from controller.targets.kubernetes.labels import OWNER_ANNOTATION, Owner
+from controller.targets.kubernetes.ownership import baseline
 from controller.targets.kubernetes.seeing import Sight, see_answer
 from controller.targets.kubernetes.store import Store
 
@@ -71,7 +72,7 @@ def test_a_judgement_of_a_state_that_has_passed_is_not_taken() -> None:
     store.take(sight(1))
     (old,) = store.members(SHOP)
     store.take(sight(2, "theirs"))
-    store.clean(old)
+    store.clean(old, baseline(old.live(), old.managed()))
     assert store.members(SHOP)[0].is_suspect
 
 
