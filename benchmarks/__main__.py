@@ -50,7 +50,7 @@ MORE_POLLS = 1.25
 APPLICATIONS = 1000
 INSTANCES = 100_000
 RECORDED, COMMITS, STORM = 2000, 50_000, 1000  # groups of five objects; commits of the branch; transitions at once
-WEEK = (1000, 2)  # applications, and deployments of each a day: a tenth of twenty, and all of the fleet
+GROWTH = (1000, 20, 2.0)  # applications, deployments of each a day, and hours of that
 CYCLE_SECONDS, SINGLE_SECONDS, STORM_SECONDS = 0.2, 1.0, 3.0
 WORKSPACES = 100
 OVERHEAD, OVERHEAD_SECONDS = 0.05, 0.1  # whichever is more
@@ -115,7 +115,7 @@ def main(  # a command line
     if "records" in names:
         goals += _records(asyncio.run(measure_records(*((30, 100, 30) if quick else (RECORDED, COMMITS, STORM)))))
     if "growth" in names:
-        print("\n".join(growth_table(asyncio.run(measure_growth(*((10, 2) if quick else WEEK))))) + "\n")
+        print("\n".join(growth_table(asyncio.run(measure_growth(*((10, 2, 12.0) if quick else GROWTH))))) + "\n")
     if "states" in names:
         print(states_table(asyncio.run(measure_states(*((5, 2) if quick else ())))) + "\n")
     if "terraform" in names:

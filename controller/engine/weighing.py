@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from controller.engine.approvers import judged
 from controller.engine.authors import authors_of
 from controller.engine.fleet import Fleet
 from controller.engine.in_force import InForce
-from controller.engine.judging import Judged
+from controller.engine.judging import Judged, Lack
 from controller.engine.predecessors import recorded_files
 from controller.engine.sources import Checkout
-from controller.model import PLATFORM, Approvals, GroupRef, Revision
+from controller.model import PLATFORM, Approvals, Digest, GroupRef, Revision
 from controller.records import reviewed_plans
 from controller.runtime import Clock
+
+SHOWN: Final = 19  # characters of a plan's hash, as people compare them
 
 
 async def weighed(
@@ -39,5 +43,15 @@ async def weighed(
     found = await judged(rules, group, fleet.checkout, mirror, now=now, authors=authors)
     if rules.by_review:
         files = await recorded_files(platform, fleet)
-        found = replace(found, approved=found.approved | reviewed_plans(files, group, now=now))
+        reviewed = reviewed_plans(files, group, now=now)
+        found = replace(found, approved=found.approved | reviewed.keys(), needs=_other_than(reviewed, found.needs))
     return found
+
+
+def _other_than(reviewed: Mapping[Digest, str], needs: Lack) -> Lack:
+    """Say of a plan that nobody said yes to which ones were reviewed: people merged one of those, and see another."""
+    if not reviewed:
+        return needs
+    named = ", ".join(f"{branch} ({plan[:SHOWN]}…)" for plan, branch in sorted(reviewed.items()))
+    what = f"reviewed was another plan, {named}: what is live, or what was merged, is not as it was then"
+    return replace(needs, what="; ".join(filter(None, (needs.what, what))))

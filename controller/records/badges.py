@@ -21,6 +21,7 @@ LONGEST: Final = 80  # characters on either side
 VERSION_LENGTH: Final = 7
 PARTS: Final = ("sync", "health", "version")
 DRAWN: Final = 4_096  # badges that are kept as they were drawn last
+NO_VERSION: Final = "none"
 NAMED: Final = 2  # targets that differ are named up to so many
 CACHE_SECONDS: Final = 300  # the least that shields takes
 
@@ -92,15 +93,15 @@ def application_badge(record: Mapping[str, Any], placements: Sequence[Mapping[st
 
 
 def part_badges(record: Mapping[str, Any]) -> Mapping[str, Badge]:
-    """Make the badges of an application that tell one thing each."""
+    """Make the badges of an application that tell one thing each: that of the version moves with the version alone."""
     if record["lifecycle"] == RETIRED:
         return {name: Badge(name, "retired", Colour.GREY) for name in PARTS}
     sync, health = SyncStatus(record["observed"]["sync"]), Health(record["observed"]["health"])
-    version = " ".join(version_of(record)) or "none"
+    version = " ".join(version_of(record)) or NO_VERSION
     return {
         "sync": Badge("sync", sync, _SYNC[sync]),
         "health": Badge("health", health, _HEALTH[health]),
-        "version": Badge("version", version, colour_of(sync, health)),
+        "version": Badge("version", version, Colour.BLUE if version != NO_VERSION else Colour.GREY),
     }
 
 

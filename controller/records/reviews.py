@@ -78,16 +78,16 @@ def review_path(repository: RepositoryName, branch: str) -> str:
     return f"{FOLDER}/{segment(repository)}/{segment(branch)}.yaml"
 
 
-def reviewed_plans(files: Files, group: GroupRef, *, now: datetime) -> frozenset[Digest]:
-    """Give the plans of a group that were recorded for branches, and count."""
-    return frozenset(
-        Digest(plan["plan"])
+def reviewed_plans(files: Files, group: GroupRef, *, now: datetime) -> Mapping[Digest, str]:
+    """Give the plans of a group that were recorded for branches, and count, with the branch of each."""
+    return {
+        Digest(plan["plan"]): str(one["branch"])
         for repository in files.names(FOLDER)
         for _, one in _reviews(files, repository)
         if _counts(one, now)
         for plan in one["plans"]
         if plan["placement"].partition("@")[0] == str(group)
-    )
+    }
 
 
 def _reviews(files: Files, repository: str) -> Iterator[tuple[str, Earlier]]:

@@ -12,6 +12,7 @@ import yaml
 from controller.engine import DriftFound, RecordsPushed
 from controller.model import Cause, SyncStatus
 from controller.sandbox import GitHost
+from tests.engine.test_loop_review import REVIEW, SYNC, approve_the_first, keep_plan_key, propose
 from tests.fixtures.loop import Loop, dump
 from tests.fixtures.terraform import FakeCloud
 from tests.fixtures.tofu import both_tools
@@ -142,6 +143,29 @@ async def test_an_approval_of_another_plan_applies_nothing(loop: Loop, fake_clou
         await platform(loop, fake_cloud, sync={"pending": "approve"}, files=right)
         await loop.synced("shop", commit=change)
         assert body(fake_cloud, "web") == "two"
+
+
+async def test_a_merge_applies_the_plan_that_was_reviewed_and_asks_again_when_the_cloud_moved(
+    loop: Loop, fake_cloud: FakeCloud
+) -> None:
+    keep_plan_key(loop)
+    await loop.host.create("shop", {"infra/main.tf": module(fake_cloud, web="one")})
+    await platform(loop, fake_cloud, sync={**SYNC, "drift": "report"}, platform=REVIEW)
+    async with loop.start():
+        await approve_the_first(loop)
+        files = {"infra/main.tf": module(fake_cloud, web="two")}
+        await propose(loop, files)
+        assert body(fake_cloud, "web") == "one"
+        await loop.synced("shop", commit=await loop.host.commit("shop", files, message="Merge the review"))
+        assert body(fake_cloud, "web") == "two"
+        files = {"infra/main.tf": module(fake_cloud, web="two", db="one")}
+        await propose(loop, files, branch="review/more")
+        fake_cloud.edit("web", body="by hand")
+        mark = loop.mark()
+        await loop.host.commit("shop", files, message="Merge the second review")
+        waiting = await loop.report("shop", SyncStatus.AWAITING_APPROVAL, since=mark)
+        assert "review/more (sha256:" in waiting.reason
+        assert (body(fake_cloud, "web"), body(fake_cloud, "db")) == ("by hand", None)
 
 
 async def test_what_destroys_waits_for_its_own_approval(loop: Loop, fake_cloud: FakeCloud) -> None:

@@ -171,7 +171,7 @@ async def _reviewed(case: Case, rules: Approvals, group: GroupRef, records: Mirr
     if not rules.by_review:
         return frozenset()
     tree = await records.tree(case.state.commit, repository=PLATFORM)
-    return await records.compute(lambda: reviewed_plans(BranchFiles(tree), group, now=at))
+    return frozenset(await records.compute(lambda: reviewed_plans(BranchFiles(tree), group, now=at)))
 
 
 async def warranted(case: Case, platform: Mirror, head: CommitId, records: Mirror) -> Doubts:
