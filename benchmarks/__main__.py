@@ -269,6 +269,9 @@ def _charts(measured: Sequence[Charts]) -> Sequence[Goal]:
             max(CHART_MILLISECONDS, one.objects * OBJECT_MILLISECONDS),
         )
         for one in measured
+    ] + [
+        Goal(f"{one.name} after a commit, ms of CPU added", median(one.again) * 1000, CHART_MILLISECONDS)
+        for one in measured
     ]
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
-from controller.documents import Dialect, read
 from controller.model import EntryKind, Invalid, Origin, Position, Problem
 from controller.render.helm.chart import Chart, read_chart
+from controller.render.helm.printed import documents_of
 from controller.render.helm.values import values_of
 from controller.render.needs import ChartTemplate, ClusterFacts, capabilities_of, results_of
 from controller.render.parameters import Substitution
@@ -18,7 +17,6 @@ from controller.render.plain import CHART_FILE, check_head, is_list
 from controller.render.request import Draft, RenderRequest
 from controller.render.tracking import TrackedTree
 
-_SOURCE: Final = re.compile(rb"^# Source: (.+?)\r?$", re.MULTILINE)
 LONGEST_RELEASE: Final = 53  # as helm has it
 
 
@@ -64,27 +62,13 @@ def chart_drafts(
 
 
 def _drafts(output: bytes, chart: Chart, tree: TrackedTree) -> Iterator[Draft]:
-    sources = list(_sources(output))
-    lines = [line for line, _ in sources]
-    # of two equal keys the last holds, for helm as for kubectl: charts that many people use have such
-    for document in read(output, path=f"{chart.name}, as helm prints it", dialect=Dialect.KUBERNETES, strict=False):
-        number = bisect_right(lines, document.line) - 1
-        inside = sources[number][1].partition("/")[2] if number >= 0 else CHART_FILE
-        origin = origin_of(inside, document.value, chart, tree)
+    for source, value in documents_of(output, f"{chart.name}, as helm prints it"):
+        origin = origin_of(source.partition("/")[2] or CHART_FILE, value, chart, tree)
         where = Position(origin.path, origin.line)
-        if not isinstance(document.value, dict):
+        if not isinstance(value, dict):
             raise Invalid([Problem(where, "what comes of this template is no mapping, so it can't be a manifest")])
-        check_head(document.value, where)
-        yield from (Draft(one, origin) for one in _flat(document.value, where))
-
-
-def _sources(output: bytes) -> Iterator[tuple[int, str]]:
-    """Give the lines where helm says which template comes, and what it says."""
-    line, position = 1, 0
-    for one in _SOURCE.finditer(output):
-        line += output.count(b"\n", position, one.start())
-        position = one.start()
-        yield line, one[1].decode()
+        check_head(value, where)
+        yield from (Draft(one, origin) for one in _flat(value, where))
 
 
 def _flat(value: dict[str, Any], where: Position) -> Iterator[dict[str, Any]]:
