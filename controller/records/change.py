@@ -10,7 +10,7 @@ from controller.model import GroupRef, TargetName, Transition
 from controller.records.badges import application_badge, part_badges
 from controller.records.earlier import earlier
 from controller.records.files import Files, Layered
-from controller.records.instances import application, instances, recorded_objects
+from controller.records.instances import application, instances, is_outlived, recorded_objects
 from controller.records.memory import memory, write_record
 from controller.records.pages import page
 from controller.records.paths import application_path, badge_path, page_path, status_path, target_folder, target_path
@@ -77,7 +77,10 @@ def _write(transition: Transition, files: Layered) -> None:
     write_record(files, path, "Status", new)
     found = instances(transition.report, now, files)
     for where, instance in found.items():
-        write_record(files, where, "Instance", instance)
+        if is_outlived(instance, now):
+            files.remove(where)
+        else:
+            write_record(files, where, "Instance", instance)
     of_group = application(group, new)
     write_record(files, application_path(group), "Instance", of_group)
     placements: Any = new["placements"]

@@ -42,14 +42,18 @@ class Layered:
         self._named = base if isinstance(base, Identifies) else None
         self._read: dict[str, bytes | None] = {}
         self._ids: dict[str, str] = {}  # of the base
-        self._written: dict[str, bytes] = {}
+        self._written: dict[str, bytes | None] = {}  # None: taken away
         self._new: dict[str, set[str]] = {}  # per directory, the names that were written
 
     def read(self, path: str) -> bytes | None:
         return self._written[path] if path in self._written else self._before(path)
 
     def names(self, directory: str) -> tuple[str, ...]:
-        return tuple(sorted({*self._base.names(directory), *self._new.get(directory, ())}))
+        found = {*self._base.names(directory), *self._new.get(directory, ())}
+        return tuple(sorted(found - {name for name in found if self._is_gone(f"{directory}/{name}")}))
+
+    def _is_gone(self, path: str) -> bool:
+        return path in self._written and self._written[path] is None
 
     def blob_id(self, path: str) -> str:
         """Give the id of a file's content; "" where there is no file. Nothing is read where the base knows it."""
@@ -73,11 +77,17 @@ class Layered:
             rest, _, name = rest.rpartition("/")
             self._new.setdefault(rest, set()).add(name)
 
-    def _is_so(self, path: str, data: bytes) -> bool:
-        """Tell whether the base has this content."""
+    def remove(self, path: str) -> None:
+        """Say that a file shall not be there."""
+        self._written[path] = None
+
+    def _is_so(self, path: str, data: bytes | None) -> bool:
+        """Tell whether the base has this content; None: no such file."""
         if self._named is None:
             return self._before(path) == data
         found = self._id_before(path, self._named)
+        if data is None:
+            return not found
         return bool(found) and found == blob_id(data, like=found)
 
     def _id_before(self, path: str, base: Identifies) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from controller.documents import canonical, decode, digest_of
 from controller.model import (
@@ -30,6 +31,7 @@ from controller.records.showing import shown_revision
 from controller.records.status import ACTIVE, API_VERSION, RETIRED
 
 Record = dict[str, JsonValue]
+RETENTION: Final = timedelta(days=90)  # that the record of an object stays after it is gone
 
 
 def instances(report: PlacementReport, now: str, files: Files) -> Mapping[str, Record]:
@@ -164,6 +166,13 @@ def retired(before: Earlier, now: str) -> Record:
         return dict(before)
     observed = {"sync": str(SyncStatus.SYNCED), "health": str(Health.MISSING), "since": now}
     return {**before, "observed": observed, "lifecycle": RETIRED}
+
+
+def is_outlived(record: Earlier, now: str) -> bool:
+    """Tell whether an instance has been gone for so long that its record goes too: its git history stays."""
+    if record["lifecycle"] != RETIRED:
+        return False
+    return datetime.fromisoformat(record["observed"]["since"]) + RETENTION < datetime.fromisoformat(now)
 
 
 def _gone(report: PlacementReport, known: frozenset[str], now: str, files: Files) -> Iterator[tuple[str, Record]]:

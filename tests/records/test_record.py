@@ -266,6 +266,19 @@ def test_what_is_gone_is_retired_once(branch: Branch, how: str) -> None:
     assert path not in again
 
 
+def test_the_record_of_what_is_gone_goes_after_its_time_with_the_next_transition(branch: Branch) -> None:
+    path = f"{TARGET}/shop/Ingress.networking.k8s.io/web.yaml"
+    rest = [obj(one) for one in SHOP if one is not INGRESS]
+    branch.record(moved(report()))
+    branch.record(moved(report(objects=rest), 1))
+    day = 24 * 60
+    assert path not in branch.record(moved(report(objects=rest, health=Health.PROGRESSING), 89 * day))
+    assert value(branch, path)["lifecycle"] == "retired"
+    assert branch.record(moved(report(objects=rest), 91 * day))[path] is None
+    assert path not in branch.files
+    assert path not in branch.record(moved(report(objects=rest, health=Health.PROGRESSING), 92 * day))
+
+
 def test_what_comes_back_is_active_again(branch: Branch) -> None:
     branch.record(moved(report()))
     branch.record(moved(report(objects=[obj(WEB)]), 1))
