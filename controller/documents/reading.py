@@ -35,6 +35,8 @@ Replace = Callable[[str, bool, Position], JsonValue]  # a scalar's text, whether
 KEY_STARTS: Final = NUMBER_STARTS | {"<"}  # a plain key that starts with one of these may be no string
 _UNFINISHED: Final = object()
 _MERGE: Final = object()
+_NO_MERGE: Final = object()  # `<<` in quotes, which kustomize drops where no real one stands before it
+_MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _SPELLED_NULLS: Final = {(text, flow): SpelledNull(text, flow) for text in ("", "~") for flow in (False, True)}
 
 
@@ -172,9 +174,13 @@ class _Constructor:
                 is_key = False
             elif container.__class__ is dict:
                 if key is _MERGE:
+                    if merges is not None and self._dialect is Dialect.KUSTOMIZE:
+                        raise self._wrong(event, "a second `<<` in one mapping", "Merge a list: `<<: [*one, *other]`.")
                     merges = [*(merges or ()), (len(container), self._mergeable(value, event))]
-                else:
+                elif key is not _NO_MERGE:
                     container[key] = value
+                elif merges is not None:
+                    container["<<"] = value
                 is_key = True
             elif container is None:
                 return value, line or event.start_mark.line + 1
@@ -196,9 +202,12 @@ class _Constructor:
 
     def _key(self, value: Any, event: Any, container: dict[str, Any], *, top: bool) -> Any:
         """Give the key that a scalar is, or `_MERGE`. Raises _Duplicate where the mapping has it already."""
-        if event.__class__ is yaml.ScalarEvent and event.implicit[0] and isinstance(value, str):
-            if value == "<<":
+        if value == "<<" and event.__class__ is ScalarEvent:
+            if event.implicit[0] or event.tag == _MERGE_TAG:
                 return _MERGE
+            if self._dialect is Dialect.KUSTOMIZE:
+                return _NO_MERGE
+        if event.__class__ is ScalarEvent and event.implicit[0] and isinstance(value, str):
             if value in self._words or value[0] in NUMBER_STARTS:
                 value = self._plain_key(value, event, top=top)
         elif not isinstance(value, str):

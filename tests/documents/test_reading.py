@@ -185,3 +185,25 @@ def test_a_key_that_is_null_is_refused_with_its_place(styled: bool) -> None:  # 
 def test_a_number_that_is_a_key_is_the_text_that_kubectl_makes_of_it(key: str, text: str) -> None:
     (document,) = read(f"{{{key}: x}}".encode(), path="a.yaml", dialect=Dialect.KUBERNETES)
     assert document.value == {text: "x"}
+
+
+MERGES: dict[str, object] = {  # what kustomize makes of `<<` in its several dresses
+    "{<<: {a: 1}, b: 2}": {"a": 1, "b": 2},
+    "{!!merge <<: {a: 1}}": {"a": 1},
+    "{'<<': {a: 1}, b: 2}": {"b": 2},
+    "{'<<': 1, <<: {a: 1}}": {"a": 1},
+    "{<<: {a: 1}, '<<': {b: 2}}": {"a": 1, "<<": {"b": 2}},
+    "[{'<<': 1, b: {'<<': {c: 1}}}]": [{"b": {}}],
+}
+
+
+@pytest.mark.parametrize("text", MERGES)
+def test_a_merge_in_quotes_is_none_and_goes_where_it_is_the_first(text: str) -> None:
+    assert value_of(text, Dialect.KUSTOMIZE) == MERGES[text]
+
+
+def test_kustomize_takes_one_merge_in_a_mapping() -> None:
+    for text in ("{<<: {a: 1}, <<: {b: 2}}", "{!!merge <<: {a: 1}, <<: {b: 2}}"):
+        with pytest.raises(Invalid, match="second"):
+            value_of(text, Dialect.KUSTOMIZE)
+    assert value_of("{<<: {a: 1}, <<: {b: 2}}") == {"a": 1, "b": 2}

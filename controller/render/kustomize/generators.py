@@ -9,7 +9,7 @@ from typing import Any, Final
 from controller.documents import Quoted
 from controller.model import Origin, Stalled
 from controller.render.kustomize.loading import Loader
-from controller.render.kustomize.nodes import styled
+from controller.render.kustomize.nodes import as_key, styled
 from controller.render.kustomize.resource import BEHAVIOR, NEEDS_HASH, Resource
 
 _LINE_LENGTH: Final = 70
@@ -46,7 +46,7 @@ def generate(
     for field in ("labels", "annotations"):
         texts = options[field] if options else {}
         if texts:
-            value["metadata"][field] = {key: Quoted(texts[key]) for key in sorted(texts)}
+            value["metadata"][field] = {as_key(key): Quoted(texts[key]) for key in sorted(texts)}
     if options and options["immutable"]:
         value["immutable"] = True
     if not options or not options["disableNameSuffixHash"]:
@@ -57,14 +57,14 @@ def generate(
 
 def _fill(value: dict[str, Any], kind: str, pairs: dict[str, bytes]) -> None:
     if kind == "Secret":
-        value["data"] = {key: _base64(pairs[key]) for key in sorted(pairs)}
+        value["data"] = {as_key(key): _base64(pairs[key]) for key in sorted(pairs)}
         return
     for key in sorted(pairs):
         try:
             text, field = pairs[key].decode(), "data"
         except UnicodeDecodeError:
             text, field = _base64(pairs[key]), "binaryData"
-        value.setdefault(field, {})[key] = styled(text)
+        value.setdefault(field, {})[as_key(key)] = styled(text)
 
 
 def _base64(data: bytes) -> str:

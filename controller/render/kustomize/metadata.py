@@ -8,7 +8,7 @@ from typing import Any, Final
 from controller.model import Stalled
 from controller.render.kustomize.configuration import Configuration, Specs, merge_specs, specs_of
 from controller.render.kustomize.identity import Gvk
-from controller.render.kustomize.nodes import MISSING, Cell, is_null, restyled, styled, text_of
+from controller.render.kustomize.nodes import MISSING, Cell, as_key, is_null, restyled, styled, text_of
 from controller.render.kustomize.paths import FieldsByKind, FieldSpec, visit
 from controller.render.kustomize.resource import Resource
 
@@ -58,12 +58,12 @@ class _Setter:
     def _add(self, fields: dict[str, Any]) -> None:
         if self._first is None:
             self._first = fields
-            fields[self._key] = self._value
+            fields[as_key(self._key)] = self._value
             return
         if self._cell is None:
             self._cell = Cell(self._first[self._key])
             self._first[self._key] = self._cell
-        fields[self._key] = self._cell
+        fields[as_key(self._key)] = self._cell
 
 
 def label_specs(label: Mapping[str, Any], configuration: Configuration) -> Specs:

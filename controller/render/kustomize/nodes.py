@@ -12,6 +12,7 @@ import re
 from typing import Any, Final, Self
 
 from controller.documents import (
+    MAYBE_SPECIAL,
     RESOLVERS,
     BareKey,
     Dialect,
@@ -107,6 +108,13 @@ def text_of(value: Any) -> str:
 def styled(text: str) -> str:
     """Give a new string in the style of a freshly set field: in quotes where YAML 1.1 would read something else."""
     return text if is_string(text) and "\n" not in text else Quoted(text)
+
+
+def as_key(text: str) -> str:
+    """Give a key as kyaml sets one, without a type: `true` is none that can be printed."""
+    if text[:1] not in MAYBE_SPECIAL or (resolved(text).__class__ is str):
+        return text
+    return BareKey(text)
 
 
 def resolved(text: str) -> Any:
@@ -207,7 +215,7 @@ def to_json(value: Any) -> Any:
         raise Stalled(f"{value!r} can't take the place of {text_of(value.old) or 'a blank'}: it is of another type")
     if kind is BareKey:
         raise Stalled(
-            f"the key {value} is not a string. Quote it; among labels and annotations, "
+            f"the key {value} is not a string. Quote it; among labels, annotations and generated data, "
             f"whose quotes kustomize drops when it sets one, use another key"
         )
     return refolded(value) if kind is Folded else unspelled(value)

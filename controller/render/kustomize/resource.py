@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from controller.documents import MAYBE_SPECIAL, BareKey
 from controller.model import Origin, Stalled
 from controller.render.kustomize.identity import DEFAULT, Gvk, ResId, gvk_of, is_cluster_scoped
 from controller.render.kustomize.nodes import (
     MISSING,
     Missing,
+    as_key,
     copied,
     is_absent,
     is_empty,
@@ -165,7 +165,7 @@ class Resource:
         metadata = self.metadata()
         metadata.pop(field, None)
         if values:
-            metadata[field] = {_as_key(key): styled(values[key]) for key in sorted(values)}
+            metadata[field] = {as_key(key): styled(values[key]) for key in sorted(values)}
 
     def metadata(self) -> dict[str, Any]:
         """Give the metadata, made where there is none. Raises Stalled for metadata that is no mapping."""
@@ -253,13 +253,6 @@ def _meta_text(value: Any) -> str:
     if value.__class__ is str:
         return value
     return "" if is_empty(value) else text_of(value)
-
-
-def _as_key(text: str) -> str:
-    """Give a key as kyaml sets one, without a type: `true` is none that can be printed."""
-    if text[:1] not in MAYBE_SPECIAL or (resolved(text).__class__ is str):
-        return text
-    return BareKey(text)
 
 
 def _set_untyped(fields: dict[str, Any], name: str, text: str) -> None:

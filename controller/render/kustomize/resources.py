@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from controller.model import Stalled
 from controller.render.kustomize.identity import Gvk, ResId
-from controller.render.kustomize.nodes import styled
+from controller.render.kustomize.nodes import as_key, styled
 from controller.render.kustomize.resource import BEHAVIOR, NEEDS_HASH, ORIGIN, PREVIOUS_NAMES, Resource
 from controller.render.kustomize.selecting import Selector
 
@@ -144,7 +144,7 @@ def _merge_data(one: Resource, old: Resource) -> None:
         merged = {**old.texts_of(field), **one.texts_of(field)}
         one.value.pop(field, None)
         if merged:
-            one.value[field] = {key: styled(merged[key]) for key in sorted(merged)}
+            one.value[field] = {as_key(key): styled(merged[key]) for key in sorted(merged)}
     if origin is not None:
         one.set_annotations({**one.annotations, ORIGIN: origin})
 
