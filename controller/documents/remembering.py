@@ -16,7 +16,7 @@ from typing import Final
 from controller.documents.reading import Document, read
 from controller.documents.resolving import Dialect
 
-MAX_KEPT_BYTES: Final = 16 << 20
+MAX_KEPT_BYTES: Final = 8 << 20
 _MAX_SHARE: Final = 8  # one file takes an eighth of it at most: a huge one would push out all others
 
 _Key = tuple[bytes, Dialect, bool, bool]
