@@ -138,3 +138,11 @@ def test_a_refusal_names_the_line_of_the_entry(text: str, line: int, word: str) 
     (problem,) = caught.value.problems
     assert (problem.where.path, problem.where.line) == ("top/kustomization.yaml", line)
     assert word in problem.what
+
+
+def test_a_directive_is_refused_as_kustomize_refuses_it() -> None:
+    text = b"%YAML 1.1\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: '%A'}\n"
+    files = {"a/kustomization.yaml": b"resources: [x.yaml]", "a/x.yaml": text}
+    with pytest.raises(Stalled, match=r"x\.yaml:1: a YAML directive"):
+        build(MemoryTree(files), "a")
+    assert build(MemoryTree({**files, "a/x.yaml": text.partition(b"---\n")[2]}), "a")

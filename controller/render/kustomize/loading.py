@@ -22,6 +22,7 @@ from controller.render.tracking import TrackedTree
 _REMOTE: Final = re.compile(
     r"(?:git::)?(?:[a-z][a-z0-9+.-]*://|[A-Za-z][A-Za-z0-9-]*@[^/]+[:/]|github\.com[:/])", re.IGNORECASE
 )
+_DIRECTIVE: Final = re.compile(rb"(?:\A|\n)(?P<mark>%)[A-Z]")
 _SEPARATOR: Final = re.compile(rb"\n---([^\n]*)\n")
 
 _MEMORY: Final = Memory()
@@ -152,6 +153,13 @@ def _refuse_remote(path: str) -> None:
 
 
 def _check_separators(data: bytes, place: str) -> None:
+    """Refuse what kustomize can't read since it splits documents as text: directives, and content beside a `---`."""
+    directive = _DIRECTIVE.search(data)
+    if directive is not None:
+        line = data[: directive.start("mark")].count(b"\n") + 1
+        raise Invalid(
+            [Problem(Position(place, line), "a YAML directive, which kustomize can't read", advice="Drop it.")]
+        )
     for found in _SEPARATOR.finditer(data.replace(b"\r\n", b"\n")):
         rest = found[1].strip()
         if rest and not rest.startswith(b"#"):
