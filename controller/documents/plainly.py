@@ -18,7 +18,8 @@ REMEMBERED: Final = 4_096  # scalars: records say the same things again and agai
 LONGEST: Final = 80  # characters of a scalar that is remembered
 # Of each line: its indent, whether it is an item, then a key and what stands behind it, or else all of the rest.
 _LINE: Final = re.compile(r"( *)(- )?(?:([A-Za-z_][A-Za-z0-9_./-]*):(?: (.+))?|(.+))\n")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_/$(][A-Za-z0-9_./()$=+@~<>, -]*(?::[A-Za-z0-9_./()$=+@~-]+)*")
+# In block style a colon ends a key only before a space, and `#` begins a comment only behind one (YAML 1.2.2, 7.3.3).
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_/$(](?:[^:#]|:(?! |$)|(?<! )#)*")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DOUBLE: Final = re.compile(r'"([^"\\]*)"')
 _SINGLE: Final = re.compile(r"'([^']*(?:''[^']*)*)'")

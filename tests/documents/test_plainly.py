@@ -58,6 +58,7 @@ def test_an_awkward_scalar_is_what_it_is_or_in_doubt(scalar: str) -> None:
 def test_a_record_as_it_is_written_is_read_plainly(name: str) -> None:
     record = {
         "identity": {"key": f"prod/shop/hz/shop/Deployment.apps/{name}"},
+        "subject": "Don't ask twice: a `list` at the start! (#51) 100% [x], {y} &c",
         "attributes": {"replicas": 3, "images": {"web": "nginx:1.25"}, "ports": {"web": [80]}},
         "relations": [{"type": "partOf", "target": "prod/shop"}],
         "observed": {"sync": "Synced", "since": "2026-11-01T10:00:00Z"},
