@@ -20,10 +20,10 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.records import BEGIN, BRANCH, WHO, transition
+from controller.documents import blob_id
 from controller.git import FAST_IMPORT_ARGS, Entry, NewCommit, import_stream
 from controller.model import CommitId, Revision, SyncStatus, Transition
 from controller.records import overview, record
-from controller.records.files import blob_id
 from controller.runtime import bare_environment, run
 
 DAYS, YEAR_DAYS = 7, 365

@@ -2,7 +2,7 @@
 
 from controller.documents.ambiguities import ambiguities
 from controller.documents.editing import DELETE, edit
-from controller.documents.encoding import canonical, decode, digest_of, exact
+from controller.documents.encoding import blob_id, canonical, decode, digest_of, exact
 from controller.documents.plainly import read_plainly
 from controller.documents.positions import Positions, locate, read_with_positions
 from controller.documents.reading import MAX_BYTES, MAX_DEPTH, Document, Replace, read
@@ -39,6 +39,7 @@ __all__ = [
     "ScalarError",
     "SpelledNull",
     "ambiguities",
+    "blob_id",
     "canonical",
     "decode",
     "digest_of",

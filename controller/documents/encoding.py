@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -11,6 +11,7 @@ from controller.documents.reading import MAX_BYTES
 from controller.documents.scalars import INT64_MIN, UINT64_MAX
 from controller.model import Digest, Invalid, JsonValue, Position, Problem
 
+SHA256_DIGITS: Final = 64
 _OPTIONS = orjson.OPT_SORT_KEYS
 
 
@@ -44,6 +45,12 @@ def decode(data: bytes) -> JsonValue:
     except orjson.JSONDecodeError as error:
         raise Invalid([Problem(Position("", error.lineno, error.colno), f"not JSON: {error.msg}")]) from error
     return value
+
+
+def blob_id(data: bytes, *, like: str = "") -> str:
+    """Give the id that git has for a file's content, in a repository whose ids are like this one."""
+    make = hashlib.sha256 if len(like) == SHA256_DIGITS else hashlib.sha1
+    return make(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def digest_of(data: bytes) -> Digest:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from controller.git.objects import Damaged, blob_id
+from controller.documents import blob_id
+from controller.git.objects import Damaged
 from controller.git.stream import check_path
 from controller.git.tree import GitTree
 from controller.model import ConvergeError, Stalled

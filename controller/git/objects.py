@@ -6,7 +6,6 @@ with the first question and ends when it is idle (`rest`) or with the last Tree 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import threading
@@ -27,7 +26,6 @@ BLOB_CACHE_BYTES = 8 << 20
 LARGEST_CACHED_BYTES = BLOB_CACHE_BYTES // 4
 ENTRY_CACHE_COUNT = 100_000
 DAMAGE_MARK = "converge-damaged"
-SHA256_DIGITS = 64
 # The child lives as long as its Tree is read: what it maps and remembers counts as ours.
 FRUGAL: Mapping[str, str] = {
     "core.deltaBaseCacheLimit": "4m",
@@ -186,12 +184,6 @@ class Objects:
                 _, dropped = self._directories.popitem(last=False)
                 self._entry_count -= len(dropped)
         return entries
-
-
-def blob_id(data: bytes, *, like: str = "") -> str:
-    """Give the id that git has for a file's content, in a repository whose ids are like this one. Pure."""
-    make = hashlib.sha256 if len(like) == SHA256_DIGITS else hashlib.sha1
-    return make(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def parse_directory(data: bytes, *, id_bytes: int) -> dict[str, TreeEntry]:

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from controller.config import Validator
-from controller.documents import Dialect, decode, read, read_plainly
+from controller.documents import Dialect, blob_id, decode, read, read_plainly
 from controller.model import Invalid, JsonValue
-from controller.records.files import Files, Layered, blob_id
+from controller.records.files import Files, Layered
 from controller.records.memory import memory
 
 Earlier: TypeAlias = Mapping[str, Any]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-SHA256_DIGITS: Final = 64
+from controller.documents import blob_id
 
 
 class Files(Protocol):
@@ -26,12 +25,6 @@ class Identifies(Protocol):
 
     def read_ahead(self, files: Iterable[str], folders: Iterable[str], is_known: Callable[[str], bool]) -> None:
         """Have many files, that are far away, in the time of one; but for those whose ids are known."""
-
-
-def blob_id(data: bytes, *, like: str = "") -> str:
-    """Give git's id of a content, in a repository whose ids are like this one."""
-    make = hashlib.sha256 if len(like) == SHA256_DIGITS else hashlib.sha1
-    return make(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 class Layered:

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import orjson
 
-from controller.documents import write
-from controller.records.files import Layered, blob_id
+from controller.documents import blob_id, write
+from controller.records.files import Layered
 
 MOST_BYTES: Final = 24 << 20  # packed: some twenty thousand records, those of two thousand applications
 OVERHEAD_BYTES: Final = 400  # that a record costs beside its own
