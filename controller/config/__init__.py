@@ -10,6 +10,7 @@ from controller.config.cron import Cron, CronError, is_open, openings, parse_cro
 from controller.config.duration import parse_duration
 from controller.config.globs import matches_any, matches_kind
 from controller.config.initial import new_platform
+from controller.config.known_models import model_of
 from controller.config.permissions import has_namespace, violations
 from controller.config.platform import read_platform
 from controller.config.reference import field_tables
@@ -38,6 +39,7 @@ __all__ = [
     "is_open",
     "matches_any",
     "matches_kind",
+    "model_of",
     "nearest",
     "new_platform",
     "newest",

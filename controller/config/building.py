@@ -34,6 +34,7 @@ from controller.model import (
     IgnoredDrift,
     Input,
     InstallationId,
+    KindModels,
     KubernetesTarget,
     May,
     OnDestroy,
@@ -60,7 +61,11 @@ DEFAULT_SYNC = SyncPolicy()
 
 
 def platform_of(
-    draft: Draft, root: Node, problems: Mapping[GroupRef, tuple[Problem, ...]], health: HealthRules
+    draft: Draft,
+    root: Node,
+    problems: Mapping[GroupRef, tuple[Problem, ...]],
+    health: HealthRules,
+    models: KindModels,
 ) -> Platform:
     spec = root.get("spec")
     return Platform(
@@ -78,6 +83,7 @@ def platform_of(
         },
         problems=problems,
         health=health,
+        models=models,
         origin=root.origin(),
     )
 

@@ -16,7 +16,7 @@ from controller.config.moment import parse_moment
 from controller.config.refs import check_branch, check_revision, check_tree_path
 from controller.config.urls import check_end_point, check_git_url, check_repository_url
 from controller.config.versions import check_version_range
-from controller.model import parse_field, parse_path
+from controller.model import parse_fact_path, parse_field, parse_path
 
 Check = Callable[[str], Complaint | None]
 
@@ -154,6 +154,14 @@ def _field_path(text: str) -> Complaint | None:
         return Complaint(str(error).rstrip("."))
 
 
+def _fact_path(text: str) -> Complaint | None:
+    try:
+        parse_fact_path(text)
+    except ValueError as error:
+        return Complaint(str(error), 'Such as `spec.containers[*].image`, or `metadata.labels["a.b/c"]`.')
+    return None
+
+
 def _window_duration(text: str) -> Complaint | None:
     found = _duration(text)
     if found is not None:
@@ -266,6 +274,7 @@ FORMATS: Mapping[str, Check] = MappingProxyType(
         "credential-name": _credential,
         "date": _date,
         "dns-label": _dns_label,
+        "fact-path": _fact_path,
         "field-path": _field_path,
         "object-reference": _object_reference,
         "output-reference": _output_reference,

@@ -23,8 +23,11 @@ class Reading:
     problems: tuple[Problem, ...] = ()
 
 
-def read_file(tree: Tree, path: str, kind: str) -> Reading:
-    """Read a file that must be of a kind. Its problems are values, so that other files' are found too."""
+def read_file(tree: Tree, path: str, kind: str, *, begins: str = "") -> Reading:
+    """Read a file that must be of a kind. Its problems are values, so that other files' are found too.
+
+    `begins` is the field that such a file begins with, where that is not `apiVersion`.
+    """
     try:
         positions = read_with_positions(tree.read(path), path=path, dialect=Dialect.KUBERNETES)
     except Invalid as error:
@@ -32,9 +35,8 @@ def read_file(tree: Tree, path: str, kind: str) -> Reading:
     except Stalled as error:  # a link that leaves the tree, an LFS pointer
         return Reading(None, (Problem(Position(path), str(error)),))
     if not positions.documents:
-        return Reading(
-            None, (Problem(Position(path), "the file is empty", advice=f"Write its `kind: {kind}`, or remove it."),)
-        )
+        advice = f"Write its `{begins or f'kind: {kind}'}`, or remove it."
+        return Reading(None, (Problem(Position(path), "the file is empty", advice=advice),))
     if len(positions.documents) > 1:
         second = positions.documents[1]
         problem = Problem(
@@ -42,7 +44,7 @@ def read_file(tree: Tree, path: str, kind: str) -> Reading:
         )
         return Reading(None, (problem,))
     root = Node(positions.documents[0].value, File(path, tree.repository, tree.commit, positions))
-    return _checked(root, kind)
+    return _checked(root, kind, begins)
 
 
 @cache
@@ -50,9 +52,10 @@ def _validator(kind: str) -> Validator:
     return Validator(schemas()[kind])
 
 
-def _checked(root: Node, kind: str) -> Reading:
+def _checked(root: Node, kind: str, begins: str) -> Reading:
     if not isinstance(root.value, dict):
-        return Reading(None, (root.problem("the file is no mapping", f"It begins with `apiVersion: {API_VERSION}`."),))
+        advice = f"It begins with `{begins or f'apiVersion: {API_VERSION}'}`."
+        return Reading(None, (root.problem("the file is no mapping", advice),))
     found = root.text("kind")
     if found and found != kind:
         return Reading(None, (_wrong_kind(root, found, kind),))

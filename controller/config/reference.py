@@ -17,7 +17,7 @@ _INTRODUCTION = """\
 What people write by hand, field by field. `converge validate` checks these files and reports every mistake at once,
 with file:line, what is wrong and what to do. The JSON Schemas (draft 2020-12) that this page is made from ship with the
 package; editors complete and check files with them. `converge.yaml`, `environments/` and `overlays/` of this repository
-are an example of every file but the last.
+are an example of platforms and environments.
 
 A field that a schema does not name is a mistake, so that a misspelt one is never silently without effect. A field that
 is left out has the default shown. Texts that YAML would take for numbers or true and false need quotes.
@@ -44,6 +44,7 @@ _FORMATS = {
     "credential-name": "name of a credential",
     "date": "date",
     "dns-label": "DNS label",
+    "fact-path": "path of a fact",
     "field-path": "field",
     "object-reference": "`Kind/name`",
     "output-reference": "`target.output`",

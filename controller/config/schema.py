@@ -10,7 +10,7 @@ from types import MappingProxyType
 from controller.documents import decode
 from controller.model import JsonValue
 
-KINDS = ("Platform", "Environment", "Application", "HealthRule")
+KINDS = ("Platform", "Environment", "Application", "HealthRule", "Model")
 
 
 @cache

@@ -241,6 +241,9 @@ class Controller:
         left = {one.placement for one in self.board.all()} - fleet.entries.keys()
         is_same = self._platform.is_same
         self._wake([*(gone | left), *(ref for ref in fleet.entries if not is_same(ref, before, fleet))])
+        if before is not None and before.platform.models != fleet.platform.models:
+            for ref in fleet.entries:  # records may tell other facts of their objects; no wait for them ends
+                self._queue.add(ref)
 
     def _aim_export(self, fleet: Fleet, export: Export) -> Aim:
         records = fleet.platform.records

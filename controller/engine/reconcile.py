@@ -9,7 +9,7 @@ of it is looked at again. Every exit gives a PlacementReport; nothing of a run o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -32,6 +32,7 @@ from controller.engine.rendering import Outputs, Renderer, as_applied, wires_of
 from controller.engine.sources import Checkout
 from controller.git import CommitInfo
 from controller.model import (
+    NO_MODELS,
     Applied,
     Behind,
     Cause,
@@ -41,7 +42,9 @@ from controller.model import (
     Digest,
     GroupRef,
     Health,
+    KindModels,
     ObjectKey,
+    ObjectReport,
     Observation,
     OnPending,
     PlacementRef,
@@ -331,11 +334,20 @@ def report_of(inputs: Inputs, facts: Facts, *, sync: SyncStatus | None = None, r
         pending=pending,
         drifted=drifted,
         objects=objects,
+        models=_models(inputs.fleet, objects),
         origin=inputs.entry.application.origin,
         waits=facts.waits,
         inputs=facts.desired.inputs if facts.desired else None,
         warrant=facts.warrant if facts.applied else None,
     )
+
+
+def _models(platform: Platform, objects: Iterable[ObjectReport]) -> KindModels:
+    """Give the platform's own models of what git says here: where one of them moves, the records follow."""
+    if not platform.models:
+        return NO_MODELS
+    kinds = sorted({one.key.group_kind for one in objects if one.manifest is not None})
+    return {kind: platform.models[kind] for kind in kinds if kind in platform.models}
 
 
 def _applied_revision(facts: Facts) -> Revision | None:

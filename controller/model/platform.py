@@ -21,6 +21,7 @@ from controller.model.ids import (
 )
 from controller.model.judging import HealthRules
 from controller.model.manifest import Origin
+from controller.model.telling import KindModels
 
 
 class OnPending(StrEnum):
@@ -350,6 +351,7 @@ class Platform:
     environments: Mapping[EnvironmentName, Environment]
     problems: Mapping[GroupRef, tuple[Problem, ...]] = field(default_factory=dict)  # these groups stop, no other does
     health: HealthRules = field(default_factory=dict)  # rules of its own, besides those that are known to everybody
+    models: KindModels = field(default_factory=dict)  # of its own: what is told of these kinds, ours being in them
     origin: Origin = field(compare=False)  # where it is written says nothing of what it is
 
     def placements(self) -> tuple[PlacementRef, ...]:

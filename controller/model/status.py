@@ -12,6 +12,7 @@ from controller.model.ids import CommitId, Digest, GroupRef, ObjectKey, Placemen
 from controller.model.manifest import Manifest, Origin
 from controller.model.plan import Result
 from controller.model.secret import Secret
+from controller.model.telling import KindModels
 
 
 class SyncStatus(StrEnum):
@@ -146,6 +147,7 @@ class PlacementReport:
     drifted: int = 0
     objects: tuple[ObjectReport, ...] = ()
     origin: Origin | None = field(default=None, compare=False)  # the application's entry in its environment file
+    models: KindModels = field(default_factory=dict)  # of the platform's own, for the kinds of `objects`
     retired: bool = False  # gone from git and from its target
     waits: tuple[Wait, ...] = ()  # what its pending changes wait for
     inputs: Digest | None = field(default=None, compare=False)  # of the desired state that the run ended with

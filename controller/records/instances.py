@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from controller.config import model_of
 from controller.documents import canonical, decode, digest_of
 from controller.model import (
     GroupRef,
     Health,
     JsonValue,
+    KindModels,
     Manifest,
     ObjectKey,
     ObjectReport,
@@ -20,11 +22,12 @@ from controller.model import (
     SyncStatus,
     TargetName,
     format_path,
+    plain,
+    values_at,
 )
 from controller.records.earlier import NOTHING, Earlier, earlier, since
 from controller.records.files import Files
 from controller.records.identity import environment_key, group_key, identity, object_key, placement_key
-from controller.records.models import model_of, values_at
 from controller.records.paths import TARGET, instance_path, target_folder, target_path
 from controller.records.relations import Neighbours, relations
 from controller.records.showing import shown_revision
@@ -37,7 +40,8 @@ RETENTION: Final = timedelta(days=90)  # that the record of an object stays afte
 def instances(report: PlacementReport, now: str, files: Files) -> Mapping[str, Record]:
     """Give the records of a placement's target and objects by path: those it names, and those that are gone."""
     bodies = {one.key: _body(one.manifest) for one in report.objects if one.manifest}
-    neighbours = Neighbours(report.placement, {key: body for key, body in bodies.items() if isinstance(body, dict)})
+    objects = {key: body for key, body in bodies.items() if isinstance(body, dict)}
+    neighbours = Neighbours(report.placement, objects, report.models)
     found = {
         target_path(report.placement): _target(report, now, earlier(files, target_path(report.placement), "Instance"))
     }
@@ -84,7 +88,7 @@ def _facts(one: ObjectReport, report: PlacementReport, neighbours: Neighbours, b
         "attributes": {
             **_named(one.key),
             "apiVersion": one.manifest.api_version,
-            **attributes(one.key, body),
+            **attributes(one.key, body, report.models),
             **dict(sorted(one.attributes.items())),
         },
         "relations": [*_memberships(report), *relations(one.key, body, neighbours)],
@@ -109,9 +113,13 @@ def _named(key: ObjectKey) -> Record:
     }
 
 
-def attributes(key: ObjectKey, body: Any) -> Record:
-    """Give the facts of an object that its kind's model allows."""
-    found = {name: values_at(body, path) for name, path in model_of(key.group_kind).attributes.items()}
+def attributes(key: ObjectKey, body: Any, own: KindModels) -> Record:
+    """Give the facts of an object that its kind's model allows: the platform's own model, or ours."""
+    model = model_of(key.group_kind, own)
+    found = {
+        name: values_at(body, path, plain) if name in model.guarded else values_at(body, path)
+        for name, path in model.attributes.items()
+    }
     return {name: value for name, value in found.items() if value not in (None, "", [], {})}
 
 

@@ -6,12 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.config import has_namespace
-from controller.model import JsonValue, ObjectKey, PlacementRef
+from controller.config import has_namespace, model_of
+from controller.model import (
+    JsonValue,
+    KindModels,
+    ObjectKey,
+    PlacementRef,
+    Reference,
+    flat,
+    parse_fact_path,
+    values_at,
+)
 from controller.records.identity import object_key
-from controller.records.models import Reference, flat, model_of, parse_path, values_at
 
-_LABELS = parse_path("metadata.labels")
+_LABELS = parse_fact_path("metadata.labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,7 @@ class Neighbours:
 
     placement: PlacementRef
     objects: Mapping[ObjectKey, Any]
+    models: KindModels  # of the platform's own
 
 
 def relations(key: ObjectKey, body: Any, neighbours: Neighbours) -> list[JsonValue]:
@@ -30,7 +39,7 @@ def relations(key: ObjectKey, body: Any, neighbours: Neighbours) -> list[JsonVal
 
 
 def _referenced(key: ObjectKey, body: Any, neighbours: Neighbours) -> Iterator[tuple[str, str]]:
-    for reference in model_of(key.group_kind).references:
+    for reference in model_of(key.group_kind, neighbours.models).references:
         for other in _targets(reference, key, body):
             yield reference.type, object_key(neighbours.placement, other, is_ours=other in neighbours.objects)
 
@@ -77,7 +86,7 @@ def _placed(key: ObjectKey) -> ObjectKey:
 
 
 def _selected(key: ObjectKey, body: Any, neighbours: Neighbours) -> Iterator[tuple[str, str]]:
-    for selector in model_of(key.group_kind).selectors:
+    for selector in model_of(key.group_kind, neighbours.models).selectors:
         wanted = values_at(body, selector.path)
         if selector.is_plain and not wanted:
             continue  # a Service without selector takes no pods
@@ -86,7 +95,7 @@ def _selected(key: ObjectKey, body: Any, neighbours: Neighbours) -> Iterator[tup
         if not isinstance(wanted, dict):
             continue
         for other, manifest in neighbours.objects.items():
-            pod = model_of(other.group_kind).pod
+            pod = model_of(other.group_kind, neighbours.models).pod
             if pod is None or other.namespace != key.namespace:
                 continue
             labels = values_at(manifest, (*pod, *_LABELS))

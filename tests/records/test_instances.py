@@ -6,9 +6,9 @@ from uuid import UUID, uuid5
 
 import pytest
 
+from controller.config import model_of
 from controller.documents import Dialect, read
-from controller.model import ObjectKey
-from controller.records.models import model_of, parse_path, values_at
+from controller.model import NO_MODELS, ObjectKey, parse_fact_path, values_at
 from tests.records.facts import HANGZHOU, Branch, manifest, moved, obj, report
 
 CASES = Path(__file__).parent / "cases"
@@ -84,10 +84,10 @@ def test_a_cloud_resource_lies_by_its_escaped_address() -> None:
 
 
 def test_every_model_can_be_read() -> None:
-    folder = Path(__file__).parents[2] / "controller" / "records" / "models"
+    folder = Path(__file__).parents[2] / "controller" / "config" / "models"
     names = [one.stem for one in folder.iterdir() if not one.name.startswith("_")]
     assert "Deployment.apps" in names
-    assert all(model_of(name) is not model_of("Unknown.example.com") for name in names)
+    assert all(model_of(name, NO_MODELS) is not model_of("Unknown.example.com", NO_MODELS) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_every_model_can_be_read() -> None:
 )
 def test_paths_lead_to_values(path: str, expected: object) -> None:
     value = {"a": {"b": 1}, "x.y/z": 2, "l": [{"n": "p", "v": 3}, {"v": 4}, {"n": "q"}]}
-    assert values_at(value, parse_path(path)) == (value if expected is ... else expected)
+    assert values_at(value, parse_fact_path(path)) == (value if expected is ... else expected)
 
 
 def test_what_is_no_path_is_refused() -> None:
     with pytest.raises(ValueError, match="is no path"):
-        parse_path("a.b]c")
+        parse_fact_path("a.b]c")
