@@ -80,6 +80,8 @@ async def weigh(case: Case, platform: Mirror, head: CommitId, records: Mirror) -
     """Weigh one version's warrant. Raises Stalled, Transient where a commit that it takes is not to be had."""
     told = _told(case)
     known = await platform.first_parents(head, limit=FURTHEST)
+    if not told.has_warrant and not await _was_asked_for(case, platform, known):
+        return Doubts()
     if told.platform is not None and told.platform not in known:
         what = f"its yes was found in platform commit {told.platform[:8]}, which is not in the platform's history"
         return Doubts(unknown=(f"{what} as far as it was read",)) if len(known) == FURTHEST else Doubts((what,))
@@ -93,6 +95,15 @@ async def weigh(case: Case, platform: Mirror, head: CommitId, records: Mirror) -
     if entry.application.sync.pending is not OnPending.APPROVE and told.plan is None:
         return Doubts()
     return await _weighed(case, told, entry, checkout, platform, records)
+
+
+async def _was_asked_for(case: Case, platform: Mirror, known: Sequence[CommitId]) -> bool:
+    """Tell whether the platform commit that a version comes from asks for approvals: later ones ask of later versions."""
+    if case.version.revision.platform not in known:
+        return True
+    checkout = await _checkout(platform, case.version.revision.platform)
+    entry = fleet_of(read_platform(checkout.tree), checkout).entries.get(case.placement)
+    return entry is None or entry.application.sync.pending is OnPending.APPROVE
 
 
 async def _weighed(

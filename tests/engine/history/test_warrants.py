@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.engine import PlatformAccepted
 from controller.git import Committer, Identity, Mirrors
 from controller.model import CommitId, SyncStatus
 from controller.runtime import CredentialStore, SystemClock
 from tests.engine.operations.conftest import Person, person  # noqa: F401  # a fixture
 from tests.engine.test_loop_approvals import LI, WANG, begin, keys, plan_in, say  # noqa: F401  # a fixture too
-from tests.fixtures.loop import Loop
+from tests.fixtures.loop import Loop, config_map
 from tests.git.test_changes import Write
 
 pytestmark = pytest.mark.slow
@@ -76,3 +77,16 @@ async def test_a_version_is_proven_by_as_many_signed_yeses_as_were_demanded_and_
     verdict, why = await proof(person)
     assert verdict == "refuted"
     assert "is not in the platform's history" in why
+
+
+async def test_a_version_from_before_approvals_were_asked_for_needs_none(loop: Loop, person: Person) -> None:  # noqa: F811
+    await loop.host.create("shop", {"deploy/a.yaml": config_map("a", x="1")})
+    await loop.platform({"shop": {}})
+    async with loop.start() as controller:
+        await loop.synced("shop")
+        await controller.settled()
+        mark = loop.mark()
+        asked = await loop.platform({"shop": {}}, sync={"pending": "approve"})
+        await loop.until(PlatformAccepted, lambda event: event.commit == asked, since=mark)
+        await controller.settled()
+    assert await proof(person) == ("proven", "")
