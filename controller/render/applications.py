@@ -71,7 +71,8 @@ def expand(
             from controller.render.components import drafts_of_reference  # noqa: PLC0415  few have any
 
             for one in placed.references:
-                made = drafts_of_reference(one, draft, request, application, platform, locate)
+                made, found = drafts_of_reference(one, draft, request, application, platform, locate)
+                warnings += found
                 expanded += [_noted(each, one.wave, one.consent) for each in made]
         warnings += told
         behind, asked = behind.joined(placed.behind), asked or placed.asked or bool(placed.references)

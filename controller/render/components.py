@@ -14,7 +14,16 @@ from typing import Any
 
 from controller.config import read_version
 from controller.documents import decode
-from controller.model import ChartOptions, EntryKind, FieldPath, MemoryTree, Position, RepositoryName
+from controller.model import (
+    ChartOptions,
+    EntryKind,
+    FieldPath,
+    JsonValue,
+    MemoryTree,
+    Position,
+    Problem,
+    RepositoryName,
+)
 from controller.render.applications import Locate, is_application
 from controller.render.needs import ChartArchive, results_of
 from controller.render.oam import HelmReference, KustomizeReference, TerraformReference
@@ -33,24 +42,25 @@ def drafts_of_reference(
     application: TrackedTree,
     platform: TrackedTree,
     locate: Locate,
-) -> list[Draft]:
-    """Give the objects of a component. Raises Invalid for one that nobody here can make."""
+) -> tuple[list[Draft], tuple[Problem, ...]]:
+    """Give the objects of a component, and warnings. Raises Invalid for one that nobody here can make."""
 
     def position(field: FieldPath) -> Position:
         return locate(draft, tuple(one for one in field if isinstance(one, str | int)))
 
     report = Report(position)
     made: list[Draft] = []
+    warnings: tuple[Problem, ...] = ()
     match placed.reference:
         case TerraformReference() as module:
             _check_module(module, request, report)
         case HelmReference() as chart:
             made = _of_chart(chart, placed, draft, request, application, platform, report)
         case KustomizeReference() as kustomization:
-            made = _of_kustomization(kustomization, draft, request, application, platform, report)
+            made, warnings = _of_kustomization(kustomization, draft, request, application, platform, report)
     report.settle()
     namespace = placed.namespace or placed_namespace(placed)
-    return [_in_namespace(one, namespace, is_moved=bool(placed.namespace)) for one in made]
+    return [_in_namespace(one, namespace, is_moved=bool(placed.namespace)) for one in made], warnings
 
 
 def charts_named(files: Iterable[str], request: RenderRequest, application: TrackedTree) -> frozenset[str]:
@@ -146,20 +156,23 @@ def _of_kustomization(
     application: TrackedTree,
     platform: TrackedTree,
     report: Report,
-) -> list[Draft]:
-    from controller.render.kustomize import drafts_of  # noqa: PLC0415  few have any
+) -> tuple[list[Draft], tuple[Problem, ...]]:
+    from controller.render.kustomize import Additions, drafts_of  # noqa: PLC0415  few have any
 
     where = (*kustomization.at, "properties")
     if not _is_here(kustomization.url, request):
         what = f"the kustomization of {kustomization.url} lies outside of this repository"
         advice = "Name its repository in converge.yaml, and give it an application entry of its own."
         report.fail((*where, "url"), what, advice)
-    if kustomization.patches:
-        report.fail((*where, "patches"), "they are not followed here", "Write them into the kustomization.")
     path = _folder(kustomization.path or ".", draft, request, application)
     if path is None or not holds_kustomization(application, path):
         report.fail((*where, "path"), f'"{kustomization.path}" holds no kustomization', "Name a folder with one.")
-    return drafts_of(application, path, platform, (), Substitution(request.parameters))[0]
+    entries: dict[str, list[tuple[JsonValue, Position]]] = {}
+    for one in kustomization.patches:
+        entries.setdefault(one.into, []).append((one.entry, report.locate(one.at)))
+    additions = Additions(namespace=kustomization.namespace, entries=entries)
+    parameters = Substitution(request.parameters)
+    return drafts_of(application, path, platform, (), parameters, additions=additions)[:2]
 
 
 def _is_here(url: str, request: RenderRequest) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from controller.documents import Memory, canonical, write_as_kustomize
 from controller.model import EntryKind, Invalid, Origin, Position, Problem, Stalled, Tree
-from controller.render.kustomize.kustomization import Kustomization, load_kustomization
+from controller.render.kustomize.kustomization import Additions, Kustomization, load_kustomization
 from controller.render.kustomize.loading import Loader
 from controller.render.kustomize.metadata import METADATA_LABELS, set_texts
 from controller.render.kustomize.nodes import to_json
@@ -152,11 +152,12 @@ def drafts_of(
     parameters: Substitution,
     *,
     made: Mapping[str, Sequence[Draft]] | None = None,
+    additions: Additions | None = None,
 ) -> tuple[list[Draft], tuple[Problem, ...], frozenset[Problem]]:
     """Build a base and the overlay Components as one kustomization: the base's own order and metadata options hold.
 
-    `made` are objects that another program made, by the folder that they are in the place of. Gives the drafts,
-    warnings, and which of these are of entries that change nothing.
+    `made` are objects that another program made, by the folder that they are in the place of; `additions` go into the
+    base's own kustomization. Gives the drafts, warnings, and which of these are of entries that change nothing.
     """
     shared = Build(builtin_table(), set_schema=_Schemas())
     gathered = Accumulated()
@@ -165,7 +166,8 @@ def drafts_of(
     if path in made:
         _add_made(gathered, application, path, made[path])
     elif is_directory and holds_kustomization(application, path):
-        add_directory(shared, gathered, Loader(application, path, parameters), BuildOrigin(), is_component=False)
+        loader = Loader(application, path, parameters)
+        add_directory(shared, gathered, loader, BuildOrigin(), is_component=False, additions=additions)
     else:
         _add_plain(shared, gathered, application, path, parameters, made)
     for overlay in overlays:

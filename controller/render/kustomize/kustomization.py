@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from controller.documents import Dialect, read_with_positions
-from controller.model import EntryKind, Invalid, Position, Problem, Stalled, parse_path
+from controller.model import EntryKind, FieldPath, Invalid, JsonValue, Position, Problem, Stalled, parse_path
 from controller.render.kustomize.decoding import decode
 from controller.render.kustomize.fields import KUSTOMIZATION
 from controller.render.kustomize.loading import Loader
@@ -25,10 +26,36 @@ class Kustomization:
     fields: dict[str, Any]
     path: str  # in the tree
     name: str  # of the file
+    places: Mapping[FieldPath, Position] = field(default_factory=dict)  # of the entries that stand elsewhere
 
     @property
     def is_component(self) -> bool:
         return bool(self.fields["kind"] == COMPONENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Additions:
+    """What somebody else adds to a kustomization, behind its own entries: lists by field, each entry with its place.
+
+    `namespace` takes the place of the kustomization's own. It is what Flux does with the patches and the
+    targetNamespace of its Kustomization (its package kustomize, generator).
+    """
+
+    namespace: str = ""
+    entries: Mapping[str, Sequence[tuple[JsonValue, Position]]] = field(default_factory=dict)
+
+    def to(self, kustomization: Kustomization) -> Kustomization:
+        """Give the kustomization with them. Raises Stalled for an entry that is none."""
+        fields, places = dict(kustomization.fields), dict[FieldPath, Position]()
+        if self.namespace:
+            fields["namespace"] = self.namespace
+        for name, entries in self.entries.items():
+            own = fields[name]
+            fields[name] = [*own, *decode(KUSTOMIZATION, {name: [entry for entry, _ in entries]}, strict=True)[name]]
+            places |= {(name, number): where for number, (_, where) in enumerate(entries, start=len(own))}
+            if entries and not own:
+                places[(name,)] = entries[0][1]  # where a field is told of as a whole
+        return replace(kustomization, fields=fields, places=places)
 
 
 def load_kustomization(loader: Loader) -> Kustomization:

@@ -24,7 +24,7 @@ from controller.render.kustomize.crds import configuration_of_definitions
 from controller.render.kustomize.generators import generate, merge_options
 from controller.render.kustomize.identity import known_kinds
 from controller.render.kustomize.images import set_image
-from controller.render.kustomize.kustomization import Kustomization, entry_line, load_kustomization
+from controller.render.kustomize.kustomization import Additions, Kustomization, entry_line, load_kustomization
 from controller.render.kustomize.loading import Loader
 from controller.render.kustomize.metadata import label_specs, set_texts
 from controller.render.kustomize.name_references import fix_references
@@ -272,6 +272,8 @@ class Target:
         here = Position(self._place)
         if not field_path:
             return here
+        if field_path in self._kustomization.places:
+            return self._kustomization.places[field_path]
         try:
             data = self._loader.tree.read(self._place)
             positions = read_with_positions(data, path=self._place, dialect=Dialect.KUSTOMIZE)
@@ -302,9 +304,19 @@ def _without_mark(one: Resource) -> object:
     return to_json(copy.value)
 
 
-def add_directory(build: Build, into: Accumulated, loader: Loader, origin: Origin, *, is_component: bool) -> None:
+def add_directory(
+    build: Build,
+    into: Accumulated,
+    loader: Loader,
+    origin: Origin,
+    *,
+    is_component: bool,
+    additions: Additions | None = None,
+) -> None:
     """Add a kustomization, or let a component work on what is there. Raises Stalled for one in the other's place."""
     kustomization = load_kustomization(loader)
+    if additions is not None:
+        kustomization = additions.to(kustomization)
     schema = build.set_schema(build, loader, kustomization)
     if schema is not None:
         build.table = schema

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from controller.model import FieldPath
 from controller.render.oam.application import Component
+from controller.render.oam.kustomizing import OWN_PATCHES, PATCH_TRAITS, Patch, patches_of
 from controller.render.oam.reporting import Report
-from controller.render.oam.schema import TEXT, TEXTS, AnyMapping, Anything, Fields, Items, OneOf, Text, fields
+from controller.render.oam.schema import TEXT, TEXTS, AnyMapping, Fields, OneOf, Text, fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class KustomizeReference:
     branch: str
     path: str
     namespace: str
-    patches: tuple[Any, ...] = ()
+    patches: tuple[Patch, ...] = ()
     wave: int = field(default=0, compare=False)
     at: FieldPath = field(default=(), compare=False)
 
@@ -79,9 +80,7 @@ _KUSTOMIZE: Final = fields(
         "path": TEXT,
         "git": fields({"branch": Text("")}),
         "targetNamespace": Text(""),
-        "patches": Items(Anything()),
-        "patchesStrategicMerge": Items(Anything()),
-        "patchesJson6902": Items(Anything()),
+        **OWN_PATCHES,
     }
 )
 _TERRAFORM: Final = fields(
@@ -101,7 +100,8 @@ def reference_of(component: Component, report: Report) -> Reference:
     path = (*component.path, "properties")
     spec = REFERENCE_TYPES[component.type].check(component.properties, path, report)
     for number, one in enumerate(component.traits):
-        if one.type not in {"labels", "annotations"}:
+        is_patch = component.type == "kustomize" and one.type in PATCH_TRAITS
+        if one.type not in {"labels", "annotations"} and not is_patch:
             here = (*component.path, "traits", number, "type")
             what = f"the trait {one.type} changes nothing of a {component.type} component"
             report.wrong(here, what, "Patch what it renders in an overlay.")
@@ -120,7 +120,6 @@ def reference_of(component: Component, report: Report) -> Reference:
                 values_files=tuple(spec["valuesFiles"]),
             )
         case "kustomize":
-            patches = (*spec["patches"], *spec["patchesStrategicMerge"], *spec["patchesJson6902"])
             return KustomizeReference(
                 component=component.name,
                 at=component.path,
@@ -128,7 +127,7 @@ def reference_of(component: Component, report: Report) -> Reference:
                 branch=spec["git"]["branch"],
                 path=spec["path"] or "",
                 namespace=spec["targetNamespace"],
-                patches=patches,
+                patches=patches_of(component, spec, report),
             )
         case _:
             if not spec["source"] and not spec["hcl"]:

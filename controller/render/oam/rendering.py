@@ -17,6 +17,7 @@ from controller.render.oam.application import Application, Component, Trait, rea
 from controller.render.oam.assembly import AUXILIARY, assemble_beside, assemble_workload
 from controller.render.oam.conditions import Conditions
 from controller.render.oam.definition import Body, ComponentDefinition, Context
+from controller.render.oam.kustomizing import PATCH_TRAITS
 from controller.render.oam.overriding import override
 from controller.render.oam.patching import apply_patch, copied
 from controller.render.oam.policies import LOCAL, Handling, Subject, Topology, check_policies, handling_of
@@ -124,7 +125,8 @@ def _check_types(components: Sequence[Component], definitions: Definitions, repo
         if one.type not in known:
             _unknown("component type", one.type, known, component_types.REFUSED, (*one.path, "type"), report)
         for trait in one.traits:
-            if trait.type not in trait_types.TRAITS:
+            is_patch = one.type == "kustomize" and trait.type in PATCH_TRAITS
+            if trait.type not in trait_types.TRAITS and not is_patch:
                 where = (*trait.path, "type")
                 _unknown("trait", trait.type, trait_types.TRAITS, trait_types.REFUSED, where, report)
 

@@ -444,10 +444,6 @@ class TestOthers:
             ({"type": "kustomize", "properties": {"url": "https://git.example.com/else", "path": "base"}}, "outside"),
             ({"type": "kustomize", "properties": {"url": URL, "path": "bse"}}, "holds no kustomization"),
             ({"type": "helm", "properties": {"repoType": "git", "url": URL, "chart": "base"}}, "holds no chart"),
-            (
-                {"type": "kustomize", "properties": {"url": URL, "path": "base", "patches": [{"patch": "x"}]}},
-                "not followed here",
-            ),
         ],
     )
     def test_what_can_t_be_made_here_is_refused_with_what_to_do(self, component: dict[str, Any], says: str) -> None:

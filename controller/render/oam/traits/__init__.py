@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from controller.render.oam.definition import TraitDefinition
+from controller.render.oam.kustomizing import PATCH_TRAITS
 from controller.render.oam.traits.affinity import AFFINITY, NODE_AFFINITY
 from controller.render.oam.traits.autoscaling import CPUSCALER, HPA
 from controller.render.oam.traits.command import COMMAND
@@ -73,6 +74,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "rollout": "It needs KubeVela's own rollout controller: use k8s-update-strategy, or a Rollout in k8s-objects.",
     "kruise-rollout": "It needs OpenKruise: write its Rollout with k8s-objects, or use k8s-update-strategy.",
     "nocalhost": "It injects a development container: leave it out of what is deployed from git.",
+    **dict.fromkeys(PATCH_TRAITS, "It is for a component of type kustomize: use json-patch or json-merge-patch."),
     "pvc": "Use the trait storage with pvc.",
     "import-grafana-dashboard": "Write the GrafanaDashboard with k8s-objects.",
     "register-grafana-datasource": "Write the Grafana data source with k8s-objects.",
