@@ -19,6 +19,7 @@ from controller.engine import (
     Checkout,
     Controller,
     Footprints,
+    Heads,
     Helm,
     OpenTarget,
     Preview,
@@ -50,7 +51,7 @@ from controller.model import (
     Tree,
 )
 from controller.model import Target as TargetSpec
-from controller.render import ChartArchive, ChartTemplate, Decryption
+from controller.render import ChartArchive, ChartHead, ChartTemplate, Decryption
 from controller.runtime import Clock, CredentialStore, SystemClock, Watcher, secrets_at_home
 from controller.targets import Target
 
@@ -96,9 +97,11 @@ def workshop_of(options: PlatformOptions) -> Workshop:
 
 def workshop_with(credentials: CredentialStore, cache: Path) -> Workshop:
     """Give what does the work of other programs for renders: CONVERGE_HELM and CONVERGE_SOPS, or found on PATH."""
+    mirrors = Mirrors(cache / "mirrors", credentials)
     return Workshop(
         {
-            ChartArchive: Archives(Mirrors(cache / "mirrors", credentials)),
+            ChartArchive: Archives(mirrors),
+            ChartHead: Heads(mirrors, SystemClock()),
             ChartTemplate: Helm(os.environ.get("CONVERGE_HELM") or "helm"),
             Decryption: Sops(credentials, os.environ.get("CONVERGE_SOPS") or "sops"),
         }

@@ -168,6 +168,7 @@ class Controller:
             others = [
                 self._spawn(self._recorder.run(), "recorder"),
                 self._spawn(self._platform.follow(), "platform"),
+                self._spawn(self._renderer.follow(self._clock, self._settings.interval_seconds, self._wake), "ranges"),
             ]
             reviewer = self._spawn(self._reviewer.run(), "reviewer")
             await stop.wait()

@@ -1,15 +1,18 @@
-"""Fetches charts that a component of an OAM Application names, from the repositories of converge.yaml."""
+"""Charts that a component of an OAM Application names: looked up at, and fetched from, what converge.yaml names."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from controller.documents import canonical
 from controller.git import GitTree, Mirrors
-from controller.model import EntryKind, JsonValue, Stalled, Unequipped
-from controller.render import ChartArchive
+from controller.model import Digest, EntryKind, JsonValue, Stalled, Transient, Unequipped
+from controller.render import ChartArchive, ChartHead, head_of
+from controller.runtime import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,46 @@ class Archives:
         except Stalled as error:
             raise Unequipped(f"{need.where}: {error}") from error
         return canonical(files)
+
+
+@dataclass(slots=True)
+class Heads:
+    """A craft for ChartHead: the host is asked once per `seconds`, whatever the number of those who follow a range.
+
+    While it is away, what it said last holds.
+    """
+
+    mirrors: Mirrors
+    clock: Clock
+    seconds: float = 30.0
+    _known: dict[Digest, tuple[float, bytes]] = field(default_factory=dict)
+    _turns: WeakValueDictionary[Digest, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    async def __call__(self, need: ChartHead) -> bytes:
+        """Give the newest version that a range asks for. Raises Unequipped where the host has none (yet), Transient."""
+        digest = need.digest
+        turn = self._turns.setdefault(digest, asyncio.Lock())
+        async with turn:
+            known = self._known.get(digest)
+            now = self.clock.monotonic()
+            if known is not None and now - known[0] < self.seconds:
+                return known[1]
+            try:
+                found = await self._newest(need)
+            except Transient:
+                if known is None:
+                    raise
+                return known[1]
+            except Stalled as error:
+                raise Unequipped(f"{need.where}: {error}") from error
+            self._known[digest] = now, found
+            return found
+
+    async def _newest(self, need: ChartHead) -> bytes:
+        mirror = self.mirrors.mirror(need.url, need.credential)
+        about = await mirror.describe(await mirror.resolve(need.versions))
+        _, version, digest = about.subject.rsplit(" ", 2)  # as `git.charts` writes it
+        return head_of(version, digest)
 
 
 def _files(tree: GitTree, folder: str) -> Iterator[tuple[str, str]]:

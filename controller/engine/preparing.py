@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
@@ -18,6 +18,7 @@ from controller.model import Digest, Secret, Stalled, Unequipped
 from controller.render import (
     NO_FACTS,
     ChartArchive,
+    ChartHead,
     ChartTemplate,
     ClusterFacts,
     Decryption,
@@ -29,7 +30,7 @@ from controller.render import (
 
 T = TypeVar("T")
 Facts: TypeAlias = "Callable[[], Awaitable[bytes]]"  # what a target is, as `facts_of` writes it
-Work: TypeAlias = ChartTemplate | ChartArchive | Decryption
+Work: TypeAlias = ChartTemplate | ChartArchive | ChartHead | Decryption
 Craft: TypeAlias = "Callable[[Any], Awaitable[Result]]"  # does one kind of need; raises ConvergeErrors
 
 MOST_ROUNDS: Final = 16  # a need's result may lead to another need; more than this is a bug
@@ -54,10 +55,16 @@ class Workshop:
         self._turns: WeakValueDictionary[Digest, asyncio.Lock] = WeakValueDictionary()
         self.works = 0  # how many were really done, for tests and metrics
 
-    async def work(self, do: Callable[[Prepared], Awaitable[T]], facts: Facts | None = None) -> T:
+    async def work(
+        self,
+        do: Callable[[Prepared], Awaitable[T]],
+        facts: Facts | None = None,
+        heads: MutableMapping[ChartHead, Result] | None = None,
+    ) -> T:
         """Do what raises Needed where something is missing, with what it needs. Raises what it and the crafts raise.
 
-        `facts` tells what the target is; without it, charts are for no cluster of note.
+        `facts` tells what the target is; without it, charts are for no cluster of note. `heads` takes up what ranges
+        of versions led to.
         """
         prepared: dict[Digest, Result | Stalled] = {}
         decryptions: list[Decryption] = []
@@ -75,6 +82,10 @@ class Workshop:
             except Stalled as error:
                 raise _told(error, decryptions, prepared) from None
             decryptions += [one for one in needs if isinstance(one, Decryption)]
+            if heads is not None:
+                for need in needs:
+                    if isinstance(need, ChartHead) and isinstance(found := prepared[need.digest], bytes):
+                        heads[need] = found
         raise RuntimeError("a render needs something else whenever it is given what it needs")
 
     async def _done(self, needs: Sequence[Work]) -> dict[Digest, Result | Stalled]:
@@ -88,7 +99,16 @@ class Workshop:
             results[digest] = one
         return results
 
+    async def head(self, need: ChartHead) -> Result:
+        """Ask what a range of versions leads to now. Raises Stalled, Transient."""
+        found = await self._made(need)
+        if isinstance(found, Stalled):
+            raise found
+        return found
+
     async def _one(self, digest: Digest, need: Work) -> Result | Stalled:
+        if isinstance(need, ChartHead):  # the state of the world, which whoever tells it keeps for as long as it holds
+            return await self._made(need)
         turn = self._turns.setdefault(digest, asyncio.Lock())
         async with turn:  # whoever needs the same waits for it, and does not do it again
             kept = self._kept.get(digest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from controller.documents import canonical, digest_of
@@ -30,12 +30,25 @@ from controller.model import (
     Stalled,
     TargetName,
     TerraformTarget,
+    Transient,
     Tree,
     Unequipped,
     Unknown,
     format_path,
 )
-from controller.render import NO_FACTS, Prepared, Read, Rendered, RenderRequest, Wire, overlay_paths, render
+from controller.render import (
+    NO_FACTS,
+    ChartHead,
+    Prepared,
+    Read,
+    Rendered,
+    RenderRequest,
+    Result,
+    Wire,
+    overlay_paths,
+    render,
+)
+from controller.runtime import Clock
 
 Outputs: TypeAlias = "Mapping[TargetName, Mapping[str, JsonValue | Secret]]"
 
@@ -49,6 +62,7 @@ class _Kept:
     wires: tuple[Wire, ...] = ()
     seconds: float = 0.0  # that the render took
     facts: bytes | None = None  # of its target, where it asked for them
+    heads: Mapping[ChartHead, Result] = field(default_factory=dict)  # what the ranges of versions that it asked led to
 
 
 LONG_SECONDS = 0.25  # an application whose render held everything up for so long goes to a worker the next time
@@ -57,11 +71,15 @@ NEWEST_SHARE = 0.2  # of the last render in the mean
 
 
 class _Asked:
-    """Asks a target what it is, at most once per render, and remembers the answer."""
+    """The state of the world that a render asks for, as it was told.
+
+    A target is asked what it is at most once per render.
+    """
 
     def __init__(self, facts: Facts | None) -> None:
         self._facts = facts
         self.answer: bytes | None = None
+        self.heads: dict[ChartHead, Result] = {}
 
     async def __call__(self) -> bytes:
         if self.answer is None:
@@ -153,7 +171,7 @@ class Renderer:
         started = time.perf_counter()
         result = await self._result(by_a_worker, asked)
         seconds = time.perf_counter() - started
-        kept = self._keep(placement, entry, application, platform, (), result, seconds, asked.answer)
+        kept = self._keep(placement, entry, application, platform, (), result, seconds, asked)
         if isinstance(kept.result, Stalled):
             raise kept.result
         return kept.result
@@ -246,18 +264,40 @@ class Renderer:
                 self._seconds += (seconds - self._seconds) * NEWEST_SHARE
 
         result = await self._result(here, asked)
-        return self._keep(placement, entry, application, platform, wires, result, seconds, asked.answer)
+        return self._keep(placement, entry, application, platform, wires, result, seconds, asked)
+
+    async def follow(self, clock: Clock, seconds: float, moved: Callable[[list[PlacementRef]], None]) -> None:
+        """Tell for ever which placements' ranges of charts' versions lead elsewhere by now."""
+        while True:
+            await clock.sleep(seconds)
+            ranged = [(ref, kept) for ref, kept in self._kept.items() if kept.heads]
+            if found := [ref for ref, kept in ranged if await self._has_moved(kept)]:
+                moved(found)
 
     async def _forget_other(self, placement: PlacementRef, asked: _Asked) -> None:
-        """Forget a render for a target that is another by now. Where it did not ask, the target is not asked either."""
+        """Forget a render for a target that is another by now, or of charts with newer versions. Only that is asked."""
         kept = self._kept.get(placement)
-        if kept is not None and kept.facts is not None and kept.facts != await asked():
+        if kept is None:
+            return
+        if (kept.facts is not None and kept.facts != await asked()) or await self._has_moved(kept):
             self.forget(placement)
+
+    async def _has_moved(self, kept: _Kept) -> bool:
+        """Tell whether a range leads elsewhere by now. While its host is away, what is known stays in force."""
+        for need, before in kept.heads.items():
+            try:
+                if await self.workshop.head(need) != before:
+                    return True
+            except Transient:
+                continue
+            except Stalled:  # whoever renders meets it, and tells it
+                return True
+        return False
 
     async def _result(self, do: Callable[[Prepared], Awaitable[Rendered]], asked: _Asked) -> Rendered | Stalled:
         """Give what a render and what it needs come to, as far as it is pure. Raises what is not."""
         try:
-            return await self.workshop.work(do, asked)
+            return await self.workshop.work(do, asked, asked.heads)
         except Unequipped:
             raise
         except Stalled as error:
@@ -272,7 +312,7 @@ class Renderer:
         wires: tuple[Wire, ...],
         result: Rendered | Stalled,
         seconds: float,
-        facts: bytes | None,
+        asked: _Asked,
     ) -> _Kept:
         cover: tuple[Read, ...] = ()
         if isinstance(result, Rendered):
@@ -281,7 +321,9 @@ class Renderer:
                 shape = _with_surroundings(_shape_digest(placement, entry), result.surroundings)
                 self._footprints.put(str(placement), Footprint(shape, result.reads, cover))
         revision = Revision(application.commit, platform.commit)
-        kept = self._kept[placement] = _Kept(_shape(placement, entry), revision, result, cover, wires, seconds, facts)
+        kept = self._kept[placement] = _Kept(
+            _shape(placement, entry), revision, result, cover, wires, seconds, asked.answer, asked.heads
+        )
         return kept
 
 

@@ -6,6 +6,7 @@ from controller.render.kustomize import Order, build
 from controller.render.needs import (
     NO_FACTS,
     ChartArchive,
+    ChartHead,
     ChartTemplate,
     ClusterFacts,
     Decryption,
@@ -14,6 +15,7 @@ from controller.render.needs import (
     Prepared,
     Result,
     facts_of,
+    head_of,
 )
 from controller.render.rendering import render
 from controller.render.request import (
@@ -34,6 +36,7 @@ __all__ = [
     "NO_FACTS",
     "RENDERER_VERSION",
     "ChartArchive",
+    "ChartHead",
     "ChartTemplate",
     "ClusterFacts",
     "Decryption",
@@ -53,6 +56,7 @@ __all__ = [
     "clear_values",
     "explain",
     "facts_of",
+    "head_of",
     "is_element",
     "overlay_paths",
     "render",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from controller.documents import canonical, decode
 from controller.model import FIRST, Behind, Position, Problem
+from controller.render.needs import Need, Needed
 from controller.render.request import Draft, RenderRequest
 from controller.render.tracking import TrackedTree
 
@@ -39,6 +40,7 @@ class Expanded:
     warnings: tuple[Problem, ...] = ()
     behind: Behind = FIRST
     asked: bool = False
+    follows: tuple[str, ...] = ()  # versions of charts that ranges led to
 
 
 def is_application(draft: Draft) -> bool:
@@ -61,6 +63,8 @@ def expand(
     expanded: list[Draft] = []
     warnings: list[Problem] = []
     behind, asked = FIRST, False
+    follows: dict[str, None] = {}
+    needs: list[Need] = []
     for draft in drafts:
         if not is_application(draft):
             expanded.append(draft)
@@ -71,12 +75,19 @@ def expand(
             from controller.render.components import drafts_of_reference  # noqa: PLC0415  few have any
 
             for one in placed.references:
-                made, found = drafts_of_reference(one, draft, request, application, platform, locate)
-                warnings += found
-                expanded += [_noted(each, one.wave, one.consent) for each in made]
+                try:
+                    made = drafts_of_reference(one, draft, request, application, platform, locate)
+                except Needed as needed:
+                    needs += needed.needs  # those of all components are done at once
+                    continue
+                warnings += made.warnings
+                follows |= dict.fromkeys(made.follows)
+                expanded += [_noted(each, one.wave, one.consent) for each in made.drafts]
         warnings += told
         behind, asked = behind.joined(placed.behind), asked or placed.asked or bool(placed.references)
-    return Expanded(expanded, tuple(warnings), behind, asked)
+    if needs:
+        raise Needed(needs)
+    return Expanded(expanded, tuple(warnings), behind, asked, tuple(sorted(follows)))
 
 
 def _types(platform: TrackedTree) -> Mapping[str, Any]:

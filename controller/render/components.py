@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import posixpath
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from controller.config import read_version
+from controller.config import read_range, read_version
 from controller.documents import decode
 from controller.model import (
     ChartOptions,
@@ -25,7 +25,7 @@ from controller.model import (
     RepositoryName,
 )
 from controller.render.applications import Locate, is_application
-from controller.render.needs import ChartArchive, results_of
+from controller.render.needs import ChartArchive, ChartHead, results_of, version_of
 from controller.render.oam import HelmReference, KustomizeReference, TerraformReference
 from controller.render.oam.placing import PlacedReference
 from controller.render.oam.reporting import Report
@@ -33,6 +33,17 @@ from controller.render.parameters import Substitution
 from controller.render.plain import CHART_FILE, holds_kustomization, joined, read_plain
 from controller.render.request import Draft, RenderRequest
 from controller.render.tracking import TrackedTree
+
+CHART: Final = "converge/chart"  # on what a range of versions led to: the chart, its version and digest
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A component's objects. `follows` are the versions of charts that ranges led to, as `name version digest`."""
+
+    drafts: list[Draft]
+    warnings: tuple[Problem, ...] = ()
+    follows: tuple[str, ...] = ()
 
 
 def drafts_of_reference(
@@ -42,25 +53,25 @@ def drafts_of_reference(
     application: TrackedTree,
     platform: TrackedTree,
     locate: Locate,
-) -> tuple[list[Draft], tuple[Problem, ...]]:
-    """Give the objects of a component, and warnings. Raises Invalid for one that nobody here can make."""
+) -> Made:
+    """Make a component's objects. Raises Invalid for one that nobody here can make."""
 
     def position(field: FieldPath) -> Position:
         return locate(draft, tuple(one for one in field if isinstance(one, str | int)))
 
     report = Report(position)
-    made: list[Draft] = []
-    warnings: tuple[Problem, ...] = ()
+    made = Made([])
     match placed.reference:
         case TerraformReference() as module:
             _check_module(module, request, report)
         case HelmReference() as chart:
             made = _of_chart(chart, placed, draft, request, application, platform, report)
         case KustomizeReference() as kustomization:
-            made, warnings = _of_kustomization(kustomization, draft, request, application, platform, report)
+            made = _of_kustomization(kustomization, draft, request, application, platform, report)
     report.settle()
     namespace = placed.namespace or placed_namespace(placed)
-    return [_in_namespace(one, namespace, is_moved=bool(placed.namespace)) for one in made], warnings
+    moved = [_in_namespace(one, namespace, is_moved=bool(placed.namespace)) for one in made.drafts]
+    return replace(made, drafts=moved)
 
 
 def charts_named(files: Iterable[str], request: RenderRequest, application: TrackedTree) -> frozenset[str]:
@@ -98,7 +109,7 @@ def _of_chart(
     application: TrackedTree,
     platform: TrackedTree,
     report: Report,
-) -> list[Draft]:
+) -> Made:
     from controller.render.helm import chart_drafts  # noqa: PLC0415  few have any
 
     where = (*chart.at, "properties")
@@ -106,10 +117,11 @@ def _of_chart(
     namespace = placed.namespace or chart.namespace or request.namespace
     parameters = Substitution(request.parameters)
     if chart.source in {"helm", "oci"}:
-        fetched = _fetched(chart, request, report)
+        fetched, followed = _fetched(chart, request, report)
         asked = replace(request, path="", chart=options, namespace=namespace, overlays=())
         made = chart_drafts(asked, fetched, platform, parameters)
-        return [Draft(one.value, draft.origin) for one in made]  # its files are in no repository of people's
+        drafts = [_followed(Draft(one.value, draft.origin), followed) for one in made]  # its files are in no repository
+        return Made(drafts, follows=(followed,) if followed else ())
     if chart.source != "git" or not _is_here(chart.url, request):
         what = f"the chart {chart.chart} of {chart.url} lies outside of this repository"
         advice = "Name its repository in converge.yaml, and give it an application entry of its own."
@@ -118,11 +130,19 @@ def _of_chart(
     if path is None or application.kind(joined(path, CHART_FILE)) is not EntryKind.FILE:
         report.fail((*where, "chart"), f'"{chart.chart}" holds no chart', f"Name a folder with a {CHART_FILE}.")
     asked = replace(request, path=path, chart=options, namespace=namespace, overlays=())
-    return chart_drafts(asked, application, platform, parameters)
+    return Made(chart_drafts(asked, application, platform, parameters))
 
 
-def _fetched(chart: HelmReference, request: RenderRequest, report: Report) -> TrackedTree:
-    """Give the files of a chart of a chart repository or registry. Raises Invalid, Needed."""
+def _followed(draft: Draft, version: str) -> Draft:
+    """Note the version that a range led to on what came of it: no commit names it."""
+    metadata = draft.value.get("metadata")
+    if version and isinstance(metadata, dict):
+        draft.value["metadata"] = {**metadata, "annotations": {**(metadata.get("annotations") or {}), CHART: version}}
+    return draft
+
+
+def _fetched(chart: HelmReference, request: RenderRequest, report: Report) -> tuple[TrackedTree, str]:
+    """Give the files of a chart of a chart repository or registry, and what a range led to. Raises Invalid, Needed."""
     where = (*chart.at, "properties")
     base = chart.url.rstrip("/")
     url = f"{base}/{chart.chart}" if chart.source == "oci" else f"{base}#{chart.chart}"
@@ -132,16 +152,26 @@ def _fetched(chart: HelmReference, request: RenderRequest, report: Report) -> Tr
     if _same(url) not in named:
         advice = "Add it under `spec.repositories`, with its `url` (and `chart`): nothing is fetched from elsewhere."
         report.fail((*where, "url"), f"converge.yaml names no chart {url}", advice)
-    version = read_version(chart.version)
-    if version is None or chart.version.count(".") < 2:
-        advice = "Write one version; or give the chart an application entry of its own, whose `version` may be a range."
-        report.fail((*where, "version"), f'"{chart.version}" would move without a commit', advice)
+    if read_range(chart.version) is None:
+        advice = "Write one version (1.4.2) or a range of them (^1.4, 1.x, >=1.2 <2)."
+        report.fail((*where, "version"), f'"{chart.version}" is no version, and no range of versions', advice)
     known, credential = named[_same(url)]
-    need = ChartArchive(url=known, version=chart.version, credential=credential, where=report.locate(where))
+    at, version, followed = report.locate(where), chart.version, ""
+    if not _is_exact(version):
+        head = ChartHead(url=known, versions=version, credential=credential, where=at)
+        newest, digest = version_of(*results_of([head], request.prepared))
+        version, followed = f"{newest}@{digest}", f"{chart.chart} {newest} {digest}"
+    need = ChartArchive(url=known, version=version, credential=credential, where=at)
     (packed,) = results_of([need], request.prepared)
     told: Any = decode(packed) if isinstance(packed, bytes) else {}
     files = {path: base64.b64decode(data) for path, data in told.items()}
-    return TrackedTree(MemoryTree(files, RepositoryName(chart.chart)))
+    return TrackedTree(MemoryTree(files, RepositoryName(chart.chart))), followed
+
+
+def _is_exact(version: str) -> bool:
+    """Tell whether a text names one version in full, pinned or not: `1.4` is a range."""
+    plain = version.partition("@")[0].strip()
+    return plain.count(".") >= 2 and read_version(plain) is not None
 
 
 def _same(url: str) -> str:
@@ -156,7 +186,7 @@ def _of_kustomization(
     application: TrackedTree,
     platform: TrackedTree,
     report: Report,
-) -> tuple[list[Draft], tuple[Problem, ...]]:
+) -> Made:
     from controller.render.kustomize import Additions, drafts_of  # noqa: PLC0415  few have any
 
     where = (*kustomization.at, "properties")
@@ -172,7 +202,8 @@ def _of_kustomization(
         entries.setdefault(one.into, []).append((one.entry, report.locate(one.at)))
     additions = Additions(namespace=kustomization.namespace, entries=entries)
     parameters = Substitution(request.parameters)
-    return drafts_of(application, path, platform, (), parameters, additions=additions)[:2]
+    drafts, warnings, _ = drafts_of(application, path, platform, (), parameters, additions=additions)
+    return Made(drafts, warnings)
 
 
 def _is_here(url: str, request: RenderRequest) -> bool:

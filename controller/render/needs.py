@@ -71,13 +71,40 @@ class ChartArchive:
     """One version of a chart that converge.yaml names: its result is canonical JSON, files in base64 by their paths."""
 
     url: str  # as a repository's
-    version: str  # one, and no range: a range would move without a commit
+    version: str  # one, and no range: what a range leads to is a need of its own
     credential: str
     where: Position
 
     @property
     def digest(self) -> Digest:
         return digest_of(canonical(["archive", self.url, self.version, self.credential]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartHead:
+    """The newest of a chart's versions that a range asks for: its result is written by `head_of`, read by `version_of`.
+
+    It is the state of the world, and no pure result: whoever keeps a render keeps it beside it, and asks again.
+    """
+
+    url: str  # as a repository's
+    versions: str  # a range, with a digest where one is pinned
+    credential: str
+    where: Position
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(canonical(["head", self.url, self.versions, self.credential]))
+
+
+def head_of(version: str, digest: str) -> bytes:
+    return canonical({"version": version, "digest": digest})
+
+
+def version_of(head: Result) -> tuple[str, str]:
+    """Give the version and the digest that a range led to."""
+    told: Any = decode(head) if isinstance(head, bytes) else {}
+    return told["version"], told["digest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +150,7 @@ def capabilities_of(facts: Result) -> Capabilities:
 
 # What charts are told where no cluster is asked: a version of ours, since each build of helm has another one.
 NO_FACTS: Final = facts_of(Capabilities("v1.36.0"))
-Need: TypeAlias = ChartTemplate | ChartArchive | Decryption | ClusterFacts
+Need: TypeAlias = ChartTemplate | ChartArchive | ChartHead | Decryption | ClusterFacts
 
 
 class Needed(Exception):

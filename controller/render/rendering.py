@@ -23,7 +23,7 @@ from controller.render.finishing import finish
 from controller.render.needs import ClusterFacts, Need, Needed
 from controller.render.parameters import Substitution
 from controller.render.plain import CHART_FILE, holds_kustomization, joined, manifest_files, read_plain
-from controller.render.request import RENDERER_VERSION, Draft, Read, Rendered, RenderRequest
+from controller.render.request import RENDERER_VERSION, Draft, Rendered, RenderRequest
 from controller.render.secrecy import Drafted, check_secrecy
 from controller.render.tracking import TrackedTree
 from controller.render.uninterrupted import uninterrupted
@@ -62,7 +62,7 @@ def render(request: RenderRequest) -> Rendered:
         request.revision,
         manifests,
         _digest_of_manifests(manifests),
-        digest_of(canonical(_inputs(request, drafted.overlays, drafted.reads, surroundings))),
+        digest_of(canonical(_inputs(request, drafted, surroundings))),
         behind=drafted.behind,
         spared=frozenset(one.key for draft, one in pairs if draft.is_spared),
     )
@@ -73,6 +73,7 @@ def render(request: RenderRequest) -> Rendered:
         idle=drafted.idle,
         surroundings=surroundings,
         asks_cluster=ClusterFacts().digest in request.prepared,
+        follows=drafted.follows,
     )
 
 
@@ -108,6 +109,7 @@ def _drafted(request: RenderRequest, decipherer: Decipherer) -> Drafted:
         idle=idle,
         behind=expanded.behind,
         asked=expanded.asked,
+        follows=expanded.follows,
     )
 
 
@@ -203,17 +205,17 @@ def _digest_of_manifests(manifests: Iterable[Manifest]) -> Digest:
     )
 
 
-def _inputs(
-    request: RenderRequest, overlays: tuple[str, ...], reads: tuple[Read, ...], surroundings: Digest | None
-) -> dict[str, JsonValue]:
+def _inputs(request: RenderRequest, drafted: Drafted, surroundings: Digest | None) -> dict[str, JsonValue]:
     """Everything that goes in, and no commit: a commit that touches none of it changes no input."""
     asked: dict[str, JsonValue] = {"surroundings": surroundings} if surroundings else {}
+    if drafted.follows:
+        asked["charts"] = [*drafted.follows]
     return asked | {
         "renderer": RENDERER_VERSION,
         "path": request.path,
-        "overlays": list(overlays),
+        "overlays": list(drafted.overlays),
         "namespace": request.namespace,
         "parameters": {name: [type(value).__name__, value] for name, value in request.parameters.items()},
         "cluster_scoped": [*sorted(request.cluster_scoped)],
-        "reads": [[one.repository, one.path, one.digest] for one in reads],
+        "reads": [[one.repository, one.path, one.digest] for one in drafted.reads],
     }

@@ -121,6 +121,7 @@ class Rendered:
     idle: frozenset[Problem] = frozenset()
     surroundings: Digest | None = None
     asks_cluster: bool = False  # it may be other for another cluster
+    follows: tuple[str, ...] = ()  # versions of charts that ranges led to then, as `name version digest`
 
 
 @dataclass(slots=True)

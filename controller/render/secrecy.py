@@ -31,6 +31,7 @@ class Drafted:
     idle: frozenset[Problem]
     behind: Behind
     asked: bool
+    follows: tuple[str, ...] = ()  # versions of charts that ranges led to
 
 
 def check_secrecy(

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.engine import Archives, Helm, PlacementReconciled, Workshop
+from controller.engine import Archives, Heads, Helm, PlacementReconciled, Workshop
 from controller.git import Mirrors, choose, ref_patterns
 from controller.model import Health, SyncStatus
-from controller.render import ChartArchive, ChartTemplate
+from controller.render import ChartArchive, ChartHead, ChartTemplate
 from controller.runtime import CredentialStore, bare_environment, run
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
@@ -254,11 +254,12 @@ spec:
 
 
 @pytest.mark.parametrize("kind", ["helm", "oci"])
-async def test_a_component_is_a_version_of_a_chart_that_the_platform_names(
+async def test_a_component_is_a_version_or_a_range_of_a_chart_that_the_platform_names(
     loop: Loop, live: Api, hosts: ChartHosts, helm: Path, kind: str
 ) -> None:
     mirrors = Mirrors(loop.directory / "fetched", CredentialStore(loop.directory / "credentials"))
-    loop.workshop = Workshop({ChartTemplate: Helm(str(helm)), ChartArchive: Archives(mirrors)})
+    heads = Heads(mirrors, loop.clock, seconds=0.0)
+    loop.workshop = Workshop({ChartTemplate: Helm(str(helm)), ChartArchive: Archives(mirrors), ChartHead: heads})
     url = hosts.repository if kind == "helm" else hosts.oci("")
     application = APPLICATION.format(kind=kind, url=url, version="1.0.0").encode()
     await loop.host.create("web", {"deploy/app.yaml": application})
@@ -278,6 +279,17 @@ async def test_a_component_is_a_version_of_a_chart_that_the_platform_names(
         assert (await live.get("v1", "ConfigMap", "cache"))["data"] == {"version": "1.0.0", "size": "small"}
         mark = loop.mark()
         ranged = APPLICATION.format(kind=kind, url=url, version="^1").encode()
-        await loop.host.commit("web", {"deploy/app.yaml": ranged})
-        assert "would move without a commit" in (await loop.report("web", SyncStatus.FAILED, since=mark)).reason
+        hosts.add("cache", "2.0.0")
+        digest = hosts.add("cache", "1.1.0")
+        change = await loop.host.commit("web", {"deploy/app.yaml": ranged})
+        await loop.synced("web", commit=change, since=mark)
+        found = await live.get("v1", "ConfigMap", "cache")
+        assert found["data"]["version"] == "1.1.0"
+        assert found["metadata"]["annotations"]["converge/chart"] == f"cache 1.1.0 {digest}"
+        mark = loop.mark()
+        digest = hosts.add("cache", "1.2.0")  # and no commit
+        await loop.until(PlacementReconciled, lambda event: event.report.sync is SyncStatus.SYNCED, since=mark)
+        found = await live.get("v1", "ConfigMap", "cache")
+        assert found["data"]["version"] == "1.2.0"
+        assert found["metadata"]["annotations"]["converge/chart"] == f"cache 1.2.0 {digest}"
     mirrors.close()

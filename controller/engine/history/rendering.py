@@ -35,6 +35,7 @@ class PastRender:
     entry: Entry
     application: Mirror
     asks_cluster: bool
+    follows: tuple[str, ...] = ()  # versions of charts that ranges lead to now
 
 
 async def render_at(
@@ -54,7 +55,7 @@ async def render_at(
     mirror = mirrors.mirror(entry.repository.url, entry.repository.credentials)
     application = await _checkout(mirror, entry.repository.name, revision.application)
     rendered = await Renderer(workshop=workshop).rendered(placement, entry, application, checkout)
-    return PastRender(rendered.desired, fleet, entry, mirror, rendered.asks_cluster)
+    return PastRender(rendered.desired, fleet, entry, mirror, rendered.asks_cluster, rendered.follows)
 
 
 async def _checkout(mirror: Mirror, name: RepositoryName, commit: CommitId) -> Checkout:

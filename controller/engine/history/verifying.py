@@ -23,6 +23,7 @@ from controller.model import PLATFORM, CommitId, ConvergeError, GroupRef, Placem
 from controller.records import recorded_contents, rendered_contents
 
 UNKNOWN_CLUSTER = "it is a chart, which may ask what its cluster serves, and that is not recorded"
+UNKNOWN_VERSION = "it follows a range of a chart's versions, which may have led elsewhere then"
 
 
 class Verdict(StrEnum):
@@ -116,8 +117,9 @@ async def _proof(claim: _Claim, sources: Sources, head: CommitId, older: dict[st
         wrong = (*doubts.wrong, *await _unsigned(render, version))
     except ConvergeError as error:
         return Proof(placement, version, Verdict.OPEN, (str(error),))
-    if content and render.asks_cluster:
-        doubts = replace(doubts, unknown=(*doubts.unknown, *content, UNKNOWN_CLUSTER))
+    if content and (render.asks_cluster or render.follows):
+        why = UNKNOWN_CLUSTER if render.asks_cluster else UNKNOWN_VERSION
+        doubts = replace(doubts, unknown=(*doubts.unknown, *content, why))
     else:
         wrong = (*content, *wrong)
         for key, one in wanted.items():
