@@ -282,13 +282,17 @@ async def test_a_component_is_a_version_or_a_range_of_a_chart_that_the_platform_
         hosts.add("cache", "2.0.0")
         digest = hosts.add("cache", "1.1.0")
         change = await loop.host.commit("web", {"deploy/app.yaml": ranged})
-        await loop.synced("web", commit=change, since=mark)
+        report = await loop.synced("web", commit=change, since=mark)
         found = await live.get("v1", "ConfigMap", "cache")
         assert found["data"]["version"] == "1.1.0"
         assert found["metadata"]["annotations"]["converge/chart"] == f"cache 1.1.0 {digest}"
         mark = loop.mark()
         digest = hosts.add("cache", "1.2.0")  # and no commit
-        await loop.until(PlacementReconciled, lambda event: event.report.sync is SyncStatus.SYNCED, since=mark)
+
+        def is_newer(event: PlacementReconciled) -> bool:
+            return event.report.sync is SyncStatus.SYNCED and event.report.inputs != report.inputs
+
+        await loop.until(PlacementReconciled, is_newer, since=mark)
         found = await live.get("v1", "ConfigMap", "cache")
         assert found["data"]["version"] == "1.2.0"
         assert found["metadata"]["annotations"]["converge/chart"] == f"cache 1.2.0 {digest}"

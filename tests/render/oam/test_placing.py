@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 
-from controller.documents import decode, write
+from controller.documents import canonical, decode, write
 from controller.model import (
     PLATFORM,
     ApplicationName,
     CommitId,
+    Digest,
     EnvironmentName,
     GroupRef,
     Invalid,
@@ -19,17 +21,22 @@ from controller.model import (
     PlacementRef,
     RepositoryName,
     Revision,
+    Stalled,
     TargetName,
 )
 from controller.render import (
     NO_FACTS,
+    ChartArchive,
+    ChartHead,
     ChartTemplate,
     ClusterFacts,
     Needed,
     Place,
     Rendered,
     RenderRequest,
+    Result,
     Surroundings,
+    head_of,
     render,
 )
 from controller.render.terraform import render_workspace
@@ -46,6 +53,7 @@ PLACES = {
     },
     DEV: {TargetName("kind"): Place({"region": "desk"})},
 }
+HOST = "https://charts.example.com/stable"
 AROUND = Surroundings(places=PLACES, applications={PROD: (ApplicationName("billing"), ApplicationName("shop"))})
 
 
@@ -419,7 +427,8 @@ class TestOthers:
     def asked(self, **component: Any) -> RenderRequest:
         body = application(web(), {"name": "beside", **component})
         files = {path.replace("/", "__"): data for path, data in self.FILES.items()}
-        return replace(request(body, **files), url=self.URL.removesuffix(".git"))
+        around = replace(AROUND, charts={f"{HOST}#redis": "reader"})
+        return replace(request(body, around=around, **files), url=self.URL.removesuffix(".git"))
 
     def test_a_kustomization_of_the_repository_is_built_in_its_place(self) -> None:
         properties = {"url": self.URL, "path": "./base", "targetNamespace": "other"}
@@ -436,11 +445,82 @@ class TestOthers:
         assert isinstance(need, ChartTemplate)
         assert (need.release, need.path, [data for _, data in need.values]) == ("beside", "charts/web", [b'{"a":1}'])
 
+    @pytest.mark.parametrize("version", ["^18.2", "18.x", "18.2", "*", ">=18 <19", f"~18.2@sha256:{'0' * 64}"])
+    def test_a_range_of_versions_is_looked_up_and_its_digest_pinned(self, version: str) -> None:
+        asked = self.from_host(version)
+        with pytest.raises(Needed) as caught:
+            render(asked)
+        (head,) = caught.value.needs
+        assert isinstance(head, ChartHead)
+        assert (head.url, head.versions, head.credential) == (f"{HOST}#redis", version, "reader")
+        assert (head.where.path, head.where.line > 1) == ("deploy/app.yaml", True)
+        with pytest.raises(Needed) as caught:
+            render(replace(asked, prepared={head.digest: head_of("18.2.3", "sha256:abc")}))
+        (archive,) = caught.value.needs
+        assert isinstance(archive, ChartArchive)
+        assert archive.version == "18.2.3@sha256:abc"
+
+    @pytest.mark.parametrize("version", ["18.2.3", "v18.2.3", f"18.2.3@sha256:{'0' * 64}"])
+    def test_one_version_is_fetched_without_looking_it_up(self, version: str) -> None:
+        with pytest.raises(Needed) as caught:
+            render(self.from_host(version))
+        (archive,) = caught.value.needs
+        assert isinstance(archive, ChartArchive)
+        assert archive.version == version
+
+    def test_what_a_range_led_to_is_noted_on_its_objects_and_an_input(self) -> None:
+        first, second = self.made("^18", "18.2.3"), self.made("^18", "18.2.4")
+        assert first.follows == ("redis 18.2.3 sha256:18.2.3",)
+        assert notes(first, "ConfigMap r") == {"converge/chart": "redis 18.2.3 sha256:18.2.3"}
+        assert notes(first, "Deployment web") == {}
+        assert first.desired.inputs != second.desired.inputs
+        plain = self.made("18.2.3", "")
+        assert plain.follows == ()
+        assert notes(plain, "ConfigMap r") == {}
+
+    def test_what_several_components_need_is_asked_for_at_once(self) -> None:
+        with pytest.raises(Needed) as caught:
+            render(self.from_host("^18", "^17", "16.0.0"))
+        assert [type(one) for one in caught.value.needs] == [ChartHead, ChartHead, ChartArchive]
+
+    def from_host(self, *versions: str) -> RenderRequest:
+        properties = [{"url": HOST, "chart": "redis", "version": one} for one in versions]
+        components = [{"name": f"r{n}", "type": "helm", "properties": one} for n, one in enumerate(properties)]
+        around = replace(AROUND, charts={f"{HOST}#redis": "reader"})
+        return request(application(web(), *components), around=around)
+
+    def made(self, version: str, newest: str) -> Rendered:
+        """Render as the engine does, with a chart of one ConfigMap."""
+        asked = self.from_host(version)
+        prepared: dict[Digest, Result | Stalled] = {}
+        while True:
+            try:
+                return render(replace(asked, prepared=prepared))
+            except Needed as needed:
+                for need in needed.needs:
+                    match need:
+                        case ChartHead():
+                            prepared[need.digest] = head_of(newest, f"sha256:{newest}")
+                        case ChartArchive():
+                            chart = base64.b64encode(b"apiVersion: v2\nname: redis\nversion: 18.2.3\n").decode()
+                            prepared[need.digest] = canonical({"Chart.yaml": chart})
+                        case ChartTemplate():
+                            text = (
+                                b"---\n# Source: redis/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: r}\n"
+                            )
+                            prepared[need.digest] = text
+                        case _:
+                            prepared[need.digest] = NO_FACTS
+
     @pytest.mark.parametrize(
         ("component", "says"),
         [
             ({"type": "helm", "properties": {"url": "https://charts.example.com", "chart": "redis"}}, "names no chart"),
             ({"type": "helm", "properties": {"repoType": "git", "url": "https://x", "chart": "a"}}, "lies outside"),
+            (
+                {"type": "helm", "properties": {"url": HOST, "chart": "redis", "version": "new"}},
+                "no version, and no range",
+            ),
             ({"type": "kustomize", "properties": {"url": "https://git.example.com/else", "path": "base"}}, "outside"),
             ({"type": "kustomize", "properties": {"url": URL, "path": "bse"}}, "holds no kustomization"),
             ({"type": "helm", "properties": {"repoType": "git", "url": URL, "chart": "base"}}, "holds no chart"),
