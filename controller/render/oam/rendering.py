@@ -125,7 +125,7 @@ def _check_types(components: Sequence[Component], definitions: Definitions, repo
         if one.type not in known:
             _unknown("component type", one.type, known, component_types.REFUSED, (*one.path, "type"), report)
         for trait in one.traits:
-            is_patch = one.type == "kustomize" and trait.type in PATCH_TRAITS
+            is_patch = one.type == "kustomize" and one.type not in definitions and trait.type in PATCH_TRAITS
             if trait.type not in trait_types.TRAITS and not is_patch:
                 where = (*trait.path, "type")
                 _unknown("trait", trait.type, trait_types.TRAITS, trait_types.REFUSED, where, report)
