@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from controller.engine import Archives, Heads, Helm, PlacementReconciled, Workshop
+from controller.engine.history.verifying import UNKNOWN_VERSION
 from controller.git import Mirrors, choose, ref_patterns
 from controller.model import Health, SyncStatus
 from controller.render import ChartArchive, ChartHead, ChartTemplate
@@ -255,8 +256,9 @@ spec:
 
 @pytest.mark.parametrize("kind", ["helm", "oci"])
 async def test_a_component_is_a_version_or_a_range_of_a_chart_that_the_platform_names(
-    loop: Loop, live: Api, hosts: ChartHosts, helm: Path, kind: str
+    loop: Loop, live: Api, hosts: ChartHosts, helm: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PATH", f"{helm.parent}{os.pathsep}{os.environ['PATH']}")
     mirrors = Mirrors(loop.directory / "fetched", CredentialStore(loop.directory / "credentials"))
     heads = Heads(mirrors, loop.clock, seconds=0.0)
     loop.workshop = Workshop({ChartTemplate: Helm(str(helm)), ChartArchive: Archives(mirrors), ChartHead: heads})
@@ -296,4 +298,9 @@ async def test_a_component_is_a_version_or_a_range_of_a_chart_that_the_platform_
         found = await live.get("v1", "ConfigMap", "cache")
         assert found["data"]["version"] == "1.2.0"
         assert found["metadata"]["annotations"]["converge/chart"] == f"cache 1.2.0 {digest}"
+    hosts.add("cache", "1.3.0")
+    told = await converge(loop, "verify", "dev/web")
+    assert told.startswith("open")  # no commit says where the range led then
+    assert UNKNOWN_VERSION in told
+    assert "refuted" not in told
     mirrors.close()

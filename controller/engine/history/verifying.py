@@ -117,9 +117,10 @@ async def _proof(claim: _Claim, sources: Sources, head: CommitId, older: dict[st
         wrong = (*doubts.wrong, *await _unsigned(render, version))
     except ConvergeError as error:
         return Proof(placement, version, Verdict.OPEN, (str(error),))
-    if content and (render.asks_cluster or render.follows):
-        why = UNKNOWN_CLUSTER if render.asks_cluster else UNKNOWN_VERSION
-        doubts = replace(doubts, unknown=(*doubts.unknown, *content, why))
+    unrecorded = [UNKNOWN_CLUSTER] if render.asks_cluster else []
+    unrecorded += [UNKNOWN_VERSION] if render.follows else []
+    if content and unrecorded:
+        doubts = replace(doubts, unknown=(*doubts.unknown, *content, *unrecorded))
     else:
         wrong = (*content, *wrong)
         for key, one in wanted.items():
