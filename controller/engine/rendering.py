@@ -12,16 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from controller.documents import canonical, digest_of
 from controller.engine.fleet import Entry
 from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
 from controller.engine.preparing import Facts, Workshop, is_shareable
 from controller.engine.render_pool import RenderPool
+from controller.engine.shape import shape_digest, shape_of, with_surroundings
 from controller.engine.sources import Checkout
 from controller.model import (
     PLATFORM,
     ConvergeError,
-    Digest,
     JsonValue,
     PlacementRef,
     RepositoryName,
@@ -34,7 +33,6 @@ from controller.model import (
     Tree,
     Unequipped,
     Unknown,
-    format_path,
 )
 from controller.render import (
     NO_FACTS,
@@ -197,9 +195,9 @@ class Renderer:
         if footprint is None:
             return self.is_current(placement, entry, application, platform)
         try:
-            shape, trees = _shape_digest(placement, entry), _trees(application, platform)
+            shape, trees = shape_digest(placement, entry), _trees(application, platform)
             asked = entry.surroundings.digest_for(placement.group) if footprint.shape != shape else None
-            return footprint.holds(_with_surroundings(shape, asked), trees)
+            return footprint.holds(with_surroundings(shape, asked), trees)
         except ConvergeError:
             return False
 
@@ -219,7 +217,7 @@ class Renderer:
         self, kept: _Kept, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout
     ) -> bool:
         revision = Revision(application.commit, platform.commit)
-        if kept.shape != _shape(placement, entry):
+        if kept.shape != shape_of(placement, entry):
             return False
         if kept.revision == revision:
             return True
@@ -318,11 +316,11 @@ class Renderer:
         if isinstance(result, Rendered):
             cover = _cover(placement, result, entry, application, platform)
             if self._footprints is not None:
-                shape = _with_surroundings(_shape_digest(placement, entry), result.surroundings)
+                shape = with_surroundings(shape_digest(placement, entry), result.surroundings)
                 self._footprints.put(str(placement), Footprint(shape, result.reads, cover))
         revision = Revision(application.commit, platform.commit)
         kept = self._kept[placement] = _Kept(
-            _shape(placement, entry), revision, result, cover, wires, seconds, asked.answer, asked.heads
+            shape_of(placement, entry), revision, result, cover, wires, seconds, asked.answer, asked.heads
         )
         return kept
 
@@ -360,51 +358,6 @@ def request_for(placement: PlacementRef, entry: Entry, application: Checkout, pl
         targets=entry.application.targets,
         surroundings=entry.surroundings,
     )
-
-
-def _shape(placement: PlacementRef, entry: Entry) -> tuple[object, ...]:
-    application = entry.application
-    return (
-        placement,
-        type(entry.target),
-        application.inputs,
-        application.targets,
-        application.repository,
-        entry.repository.url,
-        application.path,
-        application.namespace,
-        tuple(sorted(application.parameters.items())),
-        application.chart,
-        application.decryption,
-    )
-
-
-def _shape_digest(placement: PlacementRef, entry: Entry) -> Digest:
-    """Give `_shape` in a form that outlives the process."""
-    application = entry.application
-    typed: list[JsonValue] = [[name, type(one).__name__, one] for name, one in sorted(application.parameters.items())]
-    return digest_of(
-        canonical(
-            [
-                str(placement),
-                type(entry.target).__name__,
-                [[str(one), one.kind, one.name, format_path(one.path)] for one in application.inputs],
-                [*application.targets],
-                application.repository,
-                entry.repository.url,
-                application.path,
-                application.namespace,
-                typed,
-                [application.chart.release, [*application.chart.values_files], dict(application.chart.values)],
-                [application.decryption.credential, application.decryption.only_encrypted],
-            ]
-        )
-    )
-
-
-def _with_surroundings(shape: Digest, surroundings: Digest | None) -> Digest:
-    """Add what was asked of the surroundings; a render that asked nothing does not move with them."""
-    return shape if surroundings is None else digest_of(canonical([shape, surroundings]))
 
 
 def _cover(
