@@ -98,7 +98,7 @@ async def weigh(case: Case, platform: Mirror, head: CommitId, records: Mirror) -
 
 
 async def _was_asked_for(case: Case, platform: Mirror, known: Sequence[CommitId]) -> bool:
-    """Tell whether the platform commit that a version comes from asks for approvals: later ones ask of later versions."""
+    """Tell whether the platform commit of a version asks for approvals; a later one does so of later versions."""
     if case.version.revision.platform not in known:
         return True
     checkout = await _checkout(platform, case.version.revision.platform)
