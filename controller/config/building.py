@@ -290,6 +290,8 @@ def _scalars(nodes: Mapping[str, Node]) -> dict[str, Scalar]:
 
 def _sync(node: Node, base: SyncPolicy) -> SyncPolicy:
     """Read a policy over another: what it does not say is the other's."""
+    if node.value is None:
+        return base
     timeout = node.text("healthTimeout")
     windows = tuple(_window(one) for one in node.get("windows").elements())
     return SyncPolicy(
@@ -314,6 +316,8 @@ def _after(node: Node) -> After:
 
 
 def _approvals(node: Node, base: Approvals) -> Approvals:
+    if node.value is None:
+        return base
     expiry = node.text("expiry")
     signers = Verify(ssh=tree_path(node.text("ssh")), gpg=tree_path(node.text("gpg")))
     return Approvals(

@@ -37,13 +37,10 @@ class Draft:
     """`platform` is None where converge.yaml can't be read; rules about it keep silent then."""
 
     platform: Node | None
+    repositories: Mapping[str, Node]
     environments: Mapping[str, EnvironmentDraft]
     problems: tuple[Problem, ...]
     unreadable: frozenset[str] = field(default_factory=frozenset)  # environments of which a part can't be read
-
-    @property
-    def repositories(self) -> Mapping[str, Node]:
-        return self.platform.get("spec").named("repositories") if self.platform else {}
 
 
 def draft(tree: Tree) -> Draft:
@@ -61,7 +58,8 @@ def draft(tree: Tree) -> Draft:
         if roots:
             problems += _misnamed(name, roots)
             environments[name] = _added_up(name, roots, problems)
-    return Draft(platform.root, environments, tuple(problems), frozenset(unreadable))
+    repositories = platform.root.get("spec").named("repositories") if platform.root else {}
+    return Draft(platform.root, repositories, environments, tuple(problems), frozenset(unreadable))
 
 
 def _platform(tree: Tree) -> Reading:

@@ -53,26 +53,29 @@ class Node:
             value = value.get(name) if isinstance(value, dict) else None
         return Node(value, self.file, (*self.field, *names))
 
+    def _value(self, name: str) -> JsonValue:
+        return self.value.get(name) if isinstance(self.value, dict) else None
+
     def text(self, name: str, default: str = "") -> str:
-        value = self.get(name).value
+        value = self._value(name)
         return value if isinstance(value, str) else default
 
     def flag(self, name: str, *, default: bool) -> bool:
-        value = self.get(name).value
+        value = self._value(name)
         return value if isinstance(value, bool) else default
 
     def number(self, name: str, default: int) -> int:
-        value = self.get(name).value
+        value = self._value(name)
         return int(value) if isinstance(value, int | float) else default
 
     def texts(self, name: str) -> tuple[str, ...] | None:
         """Give a list of texts, None where there is none."""
-        value = self.get(name).value
+        value = self._value(name)
         return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else None
 
     def named(self, name: str) -> Mapping[str, Node]:
         """Give the entries of a mapping by name."""
-        return dict(self.get(name).entries())
+        return dict(self.get(name).entries()) if self._value(name) else {}
 
     def problem(self, what: str, advice: str = "", *, of_key: bool = False) -> Problem:
         return Problem(self.file.position(self.field, of_key=of_key), what, format_path(self.field), advice)
