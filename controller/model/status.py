@@ -147,7 +147,7 @@ class PlacementReport:
     drifted: int = 0
     objects: tuple[ObjectReport, ...] = ()
     origin: Origin | None = field(default=None, compare=False)  # the application's entry in its environment file
-    models: KindModels = field(default_factory=dict)  # of the platform's own, for the kinds of `objects`
+    models: KindModels = field(default_factory=dict, hash=False)  # of the platform's own, for the kinds of `objects`
     retired: bool = False  # gone from git and from its target
     waits: tuple[Wait, ...] = ()  # what its pending changes wait for
     inputs: Digest | None = field(default=None, compare=False)  # of the desired state that the run ended with
