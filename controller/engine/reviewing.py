@@ -1,24 +1,35 @@
 """The merge as the approval: branches that ask for it are planned on the live state, and their plans' hashes recorded.
 
 A branch asks for it by its name (`spec.review.branches` in converge.yaml). It is planned when it, or what it would be
-merged into, moves. What is planned is the branch as it stands: one that is behind makes another plan than its merge,
-and the merge then waits for an approval of its own; so does one after which the live world moved.
+merged into, moves, and again while what stood in the way may pass by itself. What is planned is the branch as it
+stands: one that is behind makes another plan than its merge, and the merge then waits for an approval of its own; so
+does one after which the live world moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from controller.engine.fleet import Fleet, signers_of
 from controller.engine.in_force import InForce
+from controller.engine.planning import Planned
 from controller.engine.pool import OpenTarget
 from controller.engine.preview import plan_preview, preview
 from controller.engine.rendering import Renderer
 from controller.engine.snapshot import Snapshot
 from controller.engine.sources import Checkout, Signers, Source
 from controller.git import Mirror, Mirrors
-from controller.model import PLATFORM, CommitId, ConvergeError, OnPending, PlacementRef, RepositoryName, Stalled
+from controller.model import (
+    PLATFORM,
+    CommitId,
+    ConvergeError,
+    OnPending,
+    PlacementRef,
+    Plan,
+    RepositoryName,
+    Stalled,
+)
 from controller.records import Review
 from controller.runtime import Clock
 
@@ -65,7 +76,7 @@ class Reviewer:
         return {name: self._platform.source(name) for name in names}
 
     async def _look(self, name: RepositoryName, source: Source, fleet: Fleet) -> None:
-        """Plan a repository's branches that moved. One that can't be is looked at again when it moves."""
+        """Plan a repository's branches that moved. One that people must mend is looked at again when it moves."""
         try:
             refs = await source.mirror.refs([f"refs/heads/{one}" for one in fleet.platform.review_branches])
         except ConvergeError:
@@ -77,10 +88,16 @@ class Reviewer:
             circumstances = (commit, fleet.checkout.commit, *self._heads(name, fleet))
             if self._planned.get((name, branch)) == circumstances:
                 continue
-            review = await self._review(name, source.mirror, branch, commit, frozenset(branches), fleet)
-            self._planned[name, branch] = circumstances
-            if review is not None:
-                self._post(review)
+            try:
+                planned = await self._plan(name, source.mirror, branch, commit, fleet)
+            except Stalled:
+                planned = ()
+            except ConvergeError:
+                continue
+            if all(one.error is None or isinstance(one.error, Stalled) for one in planned):
+                self._planned[name, branch] = circumstances
+            if planned:
+                self._post(self._review(name, branch, commit, planned, frozenset(branches)))
 
     def _heads(self, name: RepositoryName, fleet: Fleet) -> tuple[str, ...]:
         """Give where a repository's followed revisions are: what a branch would be merged into."""
@@ -95,35 +112,41 @@ class Reviewer:
                     continue
         return tuple(sorted(found))
 
-    async def _review(
+    async def _plan(
+        self, name: RepositoryName, mirror: Mirror, branch: str, commit: CommitId, fleet: Fleet
+    ) -> tuple[Planned, ...]:
+        """Plan what a branch changes where a merge is taken for a yes, and there is something to say yes to.
+
+        A branch that was merged already changes nothing any more, so that its earlier plan stands until it is applied.
+        Raises ConvergeError where the branch can't be looked at.
+        """
+        await self._verify(name, mirror, commit, fleet)
+        info = await mirror.describe(commit)
+        candidate = Checkout(name, branch, commit, await mirror.tree(commit, repository=name), info)
+        before = Snapshot(fleet, self._sources(fleet), self._renderer)
+        found = await preview(before, candidate, self._mirrors, clock=self._clock)
+        wanted = [ref for ref in found.effects if found.is_affected(ref) and _asks(ref, found.after)]
+        planned = await plan_preview(found, wanted, self._open_target, done=lambda _one: None)
+        return tuple(one for one in planned if one.plan is None or _is_pending(one.plan))
+
+    def _review(
         self,
         name: RepositoryName,
-        mirror: Mirror,
         branch: str,
         commit: CommitId,
+        planned: Iterable[Planned],
         branches: frozenset[str],
-        fleet: Fleet,
-    ) -> Review | None:
-        """Plan a branch; None where it can't be looked at, or touches nothing whose policy takes a merge for a yes."""
-        try:
-            await self._verify(name, mirror, commit, fleet)
-            info = await mirror.describe(commit)
-            candidate = Checkout(name, branch, commit, await mirror.tree(commit, repository=name), info)
-            before = Snapshot(fleet, self._sources(fleet), self._renderer)
-            found = await preview(before, candidate, self._mirrors, clock=self._clock)
-        except ConvergeError:
-            return None
-        wanted = [ref for ref in found.effects if found.is_affected(ref) and _asks(ref, found.after)]
-        if not wanted:
-            return None
-        planned = await plan_preview(found, wanted, self._open_target, done=lambda _one: None)
+    ) -> Review:
+        plans = {one.placement: one.plan.hash for one in planned if one.plan is not None}
+        problems = {one.placement: str(one.error) for one in planned if one.plan is None}
+        now = self._clock.now()
         return Review(
             repository=name,
             branch=branch,
             commit=commit,
-            plans={one.placement: one.plan.hash for one in planned if one.plan is not None},
-            problems={one.placement: str(one.error) for one in planned if one.plan is None},
-            at=self._clock.now(),
+            plans=plans,
+            problems=problems,
+            at=now,
             branches=branches,
         )
 
@@ -142,3 +165,8 @@ def _asks(ref: PlacementRef, after: Snapshot) -> bool:
         return False
     sync = entry.application.sync
     return sync.approvals.by_review and sync.pending is OnPending.APPROVE
+
+
+def _is_pending(plan: Plan) -> bool:
+    """Tell whether git asks for anything. Of what drifted `sync.drift` decides: no merge is a yes to that alone."""
+    return any(one.is_pending for one in plan.objects)

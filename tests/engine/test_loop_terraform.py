@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from controller.model import Cause, SyncStatus
 from controller.sandbox import GitHost
 from tests.engine.test_loop_review import REVIEW, SYNC, approve_the_first, keep_plan_key, propose
 from tests.fixtures.loop import Loop, dump
+from tests.fixtures.state_server import state_server
 from tests.fixtures.terraform import FakeCloud
 from tests.fixtures.tofu import both_tools
 from tests.fixtures.waiting import eventually
@@ -166,6 +168,41 @@ async def test_a_merge_applies_the_plan_that_was_reviewed_and_asks_again_when_th
         waiting = await loop.report("shop", SyncStatus.AWAITING_APPROVAL, since=mark)
         assert "review/more (sha256:" in waiting.reason
         assert (body(fake_cloud, "web"), body(fake_cloud, "db")) == ("by hand", None)
+
+
+async def test_a_branch_that_could_not_be_planned_is_planned_when_its_states_are_back(
+    loop: Loop, fake_cloud: FakeCloud
+) -> None:
+    keep_plan_key(loop)
+    await loop.host.create("shop", {"infra/main.tf": module(fake_cloud, web="one")})
+    async with state_server() as states:
+        backend = {"type": states.backend.type, "config": dict(states.backend.config)}
+        said = {"sync": SYNC, "platform": REVIEW, "terraform": {"backend": backend}}
+        await platform(loop, fake_cloud, **said)
+        async with loop.start():
+            await approve_the_first(loop)
+            states.is_away = True
+            mark = loop.mark()
+            async with asyncio.TaskGroup() as tasks:
+                files = {"infra/main.tf": module(fake_cloud, web="two")}
+                proposed = tasks.create_task(propose(loop, files))
+                while not await problems(loop):
+                    await loop.until(RecordsPushed, since=mark)
+                    mark = loop.mark()
+                states.is_away = False
+                await proposed
+            assert not await problems(loop)
+
+
+async def problems(loop: Loop) -> list[str]:
+    """Give why branches of the shop could not be planned, as the records tell it."""
+    names = await loop.host.names("platform", branch="converge-status")
+    told = [
+        yaml.safe_load(await loop.host.show("platform", one, branch="converge-status"))
+        for one in names
+        if one.startswith("reviews/shop/")
+    ]
+    return [problem["what"] for one in told for problem in one.get("problems", ())]
 
 
 async def test_what_destroys_waits_for_its_own_approval(loop: Loop, fake_cloud: FakeCloud) -> None:

@@ -77,7 +77,7 @@ class Cloud:
         for one in self._placed.values():
             if one.timer is not None:
                 one.timer.cancel()
-            one.planner.workspace.drop()
+            one.planner.workspace.close()
 
     async def capabilities(self) -> Capabilities:
         """Tell nothing: no module asks."""

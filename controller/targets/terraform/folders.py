@@ -8,6 +8,7 @@ plans/<number>.tfplan            saved plans, until they are applied or made ane
 from __future__ import annotations
 
 import hashlib
+import itertools
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,27 @@ _KEPT_TREES: Final = 4
 
 
 @dataclass(slots=True)
+class Seats:
+    """Which folders are in use, of all targets that are open in a process.
+
+    A branch is planned for its review while the controller holds a saved plan of the same placement: each has folders
+    of its own, so that what is applied is what was planned. They outlive their user: the next one needs its providers.
+    """
+
+    taken: dict[PlacementRef, set[int]] = field(default_factory=dict)
+
+    def take(self, placement: PlacementRef) -> int:
+        """Give the lowest number that nobody has."""
+        taken = self.taken.setdefault(placement, set())
+        number = next(one for one in itertools.count() if one not in taken)
+        taken.add(number)
+        return number
+
+    def leave(self, placement: PlacementRef, number: int) -> None:
+        self.taken[placement].discard(number)
+
+
+@dataclass(slots=True)
 class Folders:
     """One placement's folders, below the process's work folder."""
 
@@ -35,8 +57,9 @@ class Folders:
     locks: dict[str, bytes] = field(default_factory=dict)  # what `init` chose, by its key
 
     @classmethod
-    def of(cls, work: Path, placement: PlacementRef) -> Folders:
-        root = work / hashlib.sha256(str(placement).encode()).hexdigest()[:20]
+    def of(cls, work: Path, placement: PlacementRef, seat: int) -> Folders:
+        name = hashlib.sha256(str(placement).encode()).hexdigest()[:20]
+        root = work / (f"{name}-{seat}" if seat else name)
         for name in ("trees", "data", "plans"):
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         return cls(root)

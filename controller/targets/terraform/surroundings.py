@@ -10,13 +10,13 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from controller.model import Secret, Stalled, Unequipped
 from controller.runtime import Confinement, CredentialStore, bare_environment, scratch
-from controller.targets.terraform.folders import ERRORED
+from controller.targets.terraform.folders import ERRORED, Seats
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a tmpfs on every Linux; the folder in it is ours alone
 WORK_VARIABLE: Final = "CONVERGE_TERRAFORM_WORK"  # of the controller's environment
@@ -42,6 +42,7 @@ class Surroundings:
     slots: asyncio.Semaphore
     installing: asyncio.Lock  # terraform's provider cache is not safe for two at once
     hidden: tuple[Path, ...]
+    seats: Seats = field(default_factory=Seats)
 
     def confinement(self, own: Path) -> Confinement:
         """Give one placement's runs their own folder of the work folder, and no other's."""

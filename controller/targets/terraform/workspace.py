@@ -81,7 +81,8 @@ class Workspace:
         self._surroundings = surroundings
         self._program = program
         self._variables = variables
-        self._folders = Folders.of(surroundings.work, placement)
+        self._seat = surroundings.seats.take(placement)
+        self._folders = Folders.of(surroundings.work, placement, self._seat)
         self._journal = Journal(surroundings.cache / "runs", placement, self._folders.root)
         self._session = session
         backend = KEPT if spec.state_in_git else spec.backend
@@ -193,6 +194,11 @@ class Workspace:
         for file in (self._folders.root / "plans").iterdir():
             if file not in files:
                 file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Delete all saved plans, and let another have the folders."""
+        self.drop()
+        self._surroundings.seats.leave(self._placement, self._seat)
 
     async def apply(self, saved: Saved) -> tuple[Told, ConvergeError | None]:
         """Apply exactly a saved plan. Gives what became of each resource; raises only where it did not begin."""

@@ -109,6 +109,28 @@ class Place:
         return await self.apply(await self.plan(desired))
 
 
+def clouds_of(
+    fake: FakeCloud,
+    directory: Path,
+    *,
+    keepers: Callable[[str], StateKeeper] | None = None,
+    work: Path | None = None,
+) -> Clouds:
+    """Give what opens all terraform targets of a process."""
+    store = CredentialStore(directory / "credentials")
+    keys = directory / "credentials" / "plan-keys"
+    keys.mkdir(parents=True, exist_ok=True)
+    (keys / "prod").write_text("a key of this test alone")
+    return Clouds(
+        directory / "cache",
+        credentials=store,
+        clock=SystemClock(),
+        configuration=fake.configuration,
+        keepers=keepers,
+        work=work,
+    )
+
+
 @asynccontextmanager
 async def open_place(
     fake: FakeCloud,
@@ -117,20 +139,10 @@ async def open_place(
     keepers: Callable[[str], StateKeeper] | None = None,
     ref: PlacementRef = REF,
     work: Path | None = None,
+    clouds: Clouds | None = None,
     **fields: Any,
 ) -> AsyncIterator[Place]:
-    store = CredentialStore(directory / "credentials")
-    keys = directory / "credentials" / "plan-keys"
-    keys.mkdir(parents=True, exist_ok=True)
-    (keys / "prod").write_text("a key of this test alone")
-    clouds = Clouds(
-        directory / "cache",
-        credentials=store,
-        clock=SystemClock(),
-        configuration=fake.configuration,
-        keepers=keepers,
-        work=work,
-    )
+    clouds = clouds or clouds_of(fake, directory, keepers=keepers, work=work)
     place: Place | None = None
 
     def changed(ref: PlacementRef) -> None:

@@ -25,7 +25,7 @@ from controller.runtime import can_confine
 from tests.fixtures.terraform import FakeCloud
 from tests.fixtures.tofu import both_tools
 from tests.fixtures.waiting import eventually
-from tests.targets.terraform.placing import nothing, open_place, render
+from tests.targets.terraform.placing import clouds_of, nothing, open_place, render
 
 pytestmark = [pytest.mark.terraform, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -85,6 +85,25 @@ async def test_another_process_learns_from_the_state_alone_what_was_applied(
         seen = await place.observe()
         assert (seen.applied, seen.applied_digest) == (desired.revision, desired.digest)
         assert (await place.plan(desired)).is_empty
+
+
+async def test_what_another_plan_of_the_same_placement_would_do_is_never_applied(
+    fake_cloud: FakeCloud, tmp_path: Path
+) -> None:
+    clouds = clouds_of(fake_cloud, tmp_path)
+    desired = render(module(fake_cloud))
+    async with open_place(fake_cloud, tmp_path, clouds=clouds) as place:
+        await place.observe(desired)
+        shown = await place.plan(desired)
+        async with open_place(fake_cloud, tmp_path, clouds=clouds) as review:
+            await review.observe(desired)
+            assert not (await review.plan(render(module(fake_cloud, body="two"), commit="c"))).is_empty
+        applied = await place.apply(shown)
+        assert applied.failure is None
+        assert (await place.observe(desired)).applied == desired.revision
+    thing = fake_cloud.get("web")
+    assert thing is not None
+    assert thing["body"] == "one"
 
 
 async def test_a_changed_argument_is_pending_with_its_field(fake_cloud: FakeCloud, tmp_path: Path) -> None:
