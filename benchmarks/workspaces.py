@@ -43,7 +43,7 @@ OWNER = ObjectKey("terraform", "Workspace", "", "shop")
 THING = 'resource "fake_thing" "{0}" {{\n  name = "{0}"\n  body = "one"\n}}\n'
 MANY = 'resource "terraform_data" "many" {{\n  count = {0}\n  input = {{ name = "n-${{count.index}}", size = 3 }}\n}}\n'
 PARSED_RESOURCES = 2_000
-SECONDS_PER_WORKSPACE = 0.75  # of the interval: what one look takes of two cores
+SECONDS_PER_WORKSPACE = 0.6  # of the interval: half as much again as what one look takes of a processor
 ROUNDS = 3
 JITTER = 0.1
 

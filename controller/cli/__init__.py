@@ -14,6 +14,7 @@ from controller import __version__
 COMMANDS = {
     "run": "Run the controller.",
     "plan": "Show what a sync would change, on the live state.",
+    "apply": "Apply one application now, by hand, and record who and why.",
     "diff": "Show live against desired, field by field.",
     "render": "Print the objects that an application renders to.",
     "explain": "Say where a field's value is set, by whom and when.",

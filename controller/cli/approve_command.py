@@ -47,7 +47,7 @@ async def _approve(group: GroupRef, wanted: str, duration: str, options: Platfor
     refs = snapshot.select([str(group)])
     if not asks_always and not any(isinstance(snapshot.entry(ref).target, TerraformTarget) for ref in refs):
         raise Stalled(f"{group} needs no approval: its sync.pending is {application.sync.pending}")
-    _check_key(group, options)
+    check_key(group, options)
     planned = await plan_all(snapshot, refs, open_target, done=lambda _one: None)
     _show(planned)
     asking = [one for one in planned if one.plan is not None and _asks(one.plan, asks_always=asks_always)]
@@ -72,8 +72,8 @@ def _asks(plan: Plan, *, asks_always: bool) -> bool:
     return bool(asks_always and plan.pending) or any(one.destroys for one in plan.objects)
 
 
-def _check_key(group: GroupRef, options: PlatformOptions) -> None:
-    """Refuse without the environment's plan key: hashes would be of this process alone, and approve nothing."""
+def check_key(group: GroupRef, options: PlatformOptions) -> None:
+    """Refuse without the environment's plan key: hashes would be of this process alone, and no approval's."""
     from controller.runtime import CredentialStore  # noqa: PLC0415
 
     try:

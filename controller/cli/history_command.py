@@ -34,6 +34,7 @@ def command(*, group: str, limit: int, has_fields: bool, platform: PlatformOptio
 async def _history(group: GroupRef, limit: int, options: PlatformOptions, output: str, *, has_fields: bool) -> None:
     from controller.cli.history_showing import (  # noqa: PLC0415
         approval_lines,
+        hand_lines,
         platform_json,
         platform_line,
         version_json,
@@ -62,7 +63,8 @@ async def _history(group: GroupRef, limit: int, options: PlatformOptions, output
         click.echo(f"The records know nothing of {group}.")
     for number, (version, yeses, maker, change) in enumerate(told):
         click.echo(version_line(number, version))
-        more = (*platform_line(maker), *approval_lines(yeses), *(f"   {line}" for line in _change_lines(change)))
+        about = (*platform_line(maker), *hand_lines(version), *approval_lines(yeses))
+        more = (*about, *(f"   {line}" for line in _change_lines(change)))
         for line in more:
             click.echo(line)
     if history.is_cut or len(history.versions) > limit:

@@ -114,6 +114,14 @@ def approval_lines(approved: Iterable[Approved]) -> Iterator[str]:
         yield f"     approved by {one.info.author} <{one.info.email}> in {one.info.commit[:8]}: {plans}"
 
 
+def hand_lines(version: Version) -> Iterator[str]:
+    """Tell who applied a version by hand."""
+    for one in version.by_hand:
+        despite = f", despite {', '.join(one['despite'])}" if one.get("despite") else ""
+        what = f"applied by hand on {one['target']} by {one['by']} at {one['at']}{despite}: {one['why']}"
+        yield f"     {click.style(what, fg='yellow')}"
+
+
 def version_json(number: int, version: Version, approved: Iterable[Approved] = ()) -> dict[str, Any]:
     sync, health = result(version)
     source = version.source
@@ -141,6 +149,10 @@ def version_json(number: int, version: Version, approved: Iterable[Approved] = (
                 "plans": [approval.plan for approval in one.approvals],
             }
             for one in approved
+        ],
+        "by_hand": [
+            {name: value for name, value in one.items() if name not in ("application", "platform")}
+            for one in version.by_hand
         ],
     }
 

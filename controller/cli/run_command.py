@@ -106,7 +106,7 @@ async def _run(platform: PlatformOptions, interval_seconds: float, once_seconds:
                 raise Stalled(f"not everything came to rest within {once_seconds:g} s (--timeout)") from error
             finally:
                 stop.set()
-    _show(reports, output)
+    show(reports, output)
     return exit_code(reports)
 
 
@@ -126,7 +126,8 @@ def exit_code(reports: tuple[PlacementReport, ...]) -> int:
     return PENDING if any(report.pending for report in reports) or states - {SyncStatus.SYNCED} else FINE
 
 
-def _show(reports: tuple[PlacementReport, ...], output: str) -> None:
+def show(reports: tuple[PlacementReport, ...], output: str) -> None:
+    """Tell how placements ended, a line each, or as JSON."""
     from controller.cli.showing import print_json  # noqa: PLC0415
 
     if output == "json":

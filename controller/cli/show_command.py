@@ -31,7 +31,7 @@ def command(*, group: str, version: str, platform: PlatformOptions, output: str)
 
 
 async def _show(group: GroupRef, wanted: str, options: PlatformOptions, output: str) -> None:
-    from controller.cli.history_showing import approval_lines, version_json, version_line  # noqa: PLC0415
+    from controller.cli.history_showing import approval_lines, hand_lines, version_json, version_line  # noqa: PLC0415
     from controller.cli.showing import print_json  # noqa: PLC0415
     from controller.cli.wiring import records_places  # noqa: PLC0415
     from controller.engine import approvals_by_version, pick, read_approvals, read_history  # noqa: PLC0415
@@ -46,7 +46,7 @@ async def _show(group: GroupRef, wanted: str, options: PlatformOptions, output: 
         print_json(version_json(number, version, yeses) | {"placements": list(version.last.placements.values())})
         return
     click.echo(version_line(number, version))
-    for line in (*approval_lines(yeses), *_states(version), *_placements(version)):
+    for line in (*hand_lines(version), *approval_lines(yeses), *_states(version), *_placements(version)):
         click.echo(line)
 
 

@@ -90,6 +90,8 @@ def _print(status: Any) -> None:
         )
         for line in (placement.get("reason") or "").splitlines():
             click.echo(f"    {line}")
+        if hand := placement.get("byHand"):
+            click.echo(f"    applied by hand by {hand['by']} at {hand['at']}: {hand['why']}")
         for drift in placement.get("drift") or ():
             who = drift.get("manager") or "nobody the server can name"
             state = "put back" if drift.get("corrected") else "as it is"

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from controller.engine import (
     Sops,
     StateKeeping,
     Tell,
+    Workplace,
     Workshop,
     find_candidate,
     preview,
@@ -37,7 +38,7 @@ from controller.engine import (
     style_of,
     take_snapshot,
 )
-from controller.git import CommitInfo, GitTree, Mirror, Mirrors, choose, ref_patterns
+from controller.git import CommitInfo, GitTree, Identity, Mirror, Mirrors, choose, ref_patterns
 from controller.model import (
     PLATFORM,
     CommitId,
@@ -116,6 +117,25 @@ async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:
     snapshot = await take_snapshot(_settings(options), mirrors, clock=clock, workshop=workshop_of(options))
     states = states_of(snapshot, mirrors, options, clock)
     return snapshot, target_opener(credentials, clock=clock, cache=options.cache, states=states)
+
+
+async def look_to_work(options: PlatformOptions, hand: Identity, tell: Tell) -> Workplace:
+    """Read the fleet as it is now, for a command that applies, and records that by its own hand."""
+    credentials = CredentialStore(options.credential_directory)
+    clock = SystemClock()
+    mirrors = Mirrors(options.cache / "mirrors", credentials)
+    snapshot = await take_snapshot(_settings(options), mirrors, clock=clock, workshop=workshop_of(options))
+    platform = snapshot.fleet.platform
+    states = states_of(snapshot, mirrors, options, clock)
+    return Workplace(
+        snapshot=snapshot,
+        open_target=target_opener(credentials, clock=clock, cache=options.cache, states=states),
+        states=states,
+        records=records_mirror(platform, mirrors, options),
+        style=replace(style_of(platform.commits, hand, mirrors), identity=hand),
+        clock=clock,
+        tell=tell,
+    )
 
 
 async def look_ahead(options: PlatformOptions, question: Question, *, into: str) -> tuple[Preview, OpenTarget]:

@@ -1,5 +1,6 @@
 """Reconciles placements: the values of git, render, targets and records meet here and nowhere else."""
 
+from controller.engine.by_hand import Workplace, apply_by_hand, check_hand
 from controller.engine.candidate import Question, find_candidate
 from controller.engine.committing import style_of
 from controller.engine.controller import Controller
@@ -136,9 +137,12 @@ __all__ = [
     "Tell",
     "Verdict",
     "Version",
+    "Workplace",
     "Workshop",
     "acceptance",
+    "apply_by_hand",
     "approvals_by_version",
+    "check_hand",
     "commit_at",
     "compare",
     "differences",

@@ -15,8 +15,8 @@ from controller.engine.claims import Claims
 from controller.engine.departed import Departures
 from controller.engine.events import Tell
 from controller.engine.fleet import Entry, Fleet, takers_of
-from controller.engine.in_force import InForce
 from controller.engine.judging import Judged
+from controller.engine.known import Known
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import Pool
 from controller.engine.predecessors import Predecessors
@@ -30,6 +30,7 @@ from controller.engine.weighing import weighed
 from controller.model import (
     Application,
     Approvals,
+    ByHand,
     ConvergeError,
     GroupRef,
     Health,
@@ -53,7 +54,7 @@ Judge: TypeAlias = Callable[[Revision | None], Awaitable[Judged]]
 class World:
     """What all runs of a controller share. Each of these owns itself; nothing is kept here."""
 
-    platform: InForce
+    platform: Known
     renderer: Renderer
     pool: Pool
     queue: Queue[PlacementRef]
@@ -69,7 +70,10 @@ class World:
 
 
 class Attempts:
-    """Makes runs. `damped` tells whose correction pauses; `interim` takes a state that a run will leave again."""
+    """Makes runs. `damped` tells whose correction pauses; `interim` takes a state that a run will leave again.
+
+    `by_hand` is who makes them, where that is not the controller.
+    """
 
     def __init__(
         self,
@@ -77,8 +81,10 @@ class Attempts:
         *,
         damped: Callable[[PlacementRef], frozenset[str]],
         interim: Callable[[PlacementReport], None],
+        by_hand: ByHand | None = None,
     ) -> None:
         self._world = world
+        self._by_hand = by_hand
         self._damped = damped
         self._interim = interim
 
@@ -116,6 +122,7 @@ class Attempts:
             application=application,
             platform=fleet.checkout,
             outputs=self._world.outputs.of(placement.group),
+            by_hand=self._by_hand,
         )
         if (end := next_end(entry.application.sync.ignore, now=means.now)) is not None:
             self._world.queue.add_later(placement, (end - means.now).total_seconds())

@@ -18,10 +18,18 @@ PATIENCE_SECONDS = 30.0  # for placements that a commit moved too, and that are 
 
 
 class Claims:
-    """Objects by target, each with the placement that holds it. `wake` is called for who waited for one."""
+    """Objects by target, each with the placement that holds it. `wake` is called for who waited for one.
 
-    def __init__(self, wake: Callable[[PlacementRef], None] = lambda _placement: None) -> None:
+    `awaited` is called when somebody begins to wait for what others decide.
+    """
+
+    def __init__(
+        self,
+        wake: Callable[[PlacementRef], None] = lambda _placement: None,
+        awaited: Callable[[], None] = lambda: None,
+    ) -> None:
         self._wake = wake
+        self._awaited = awaited
         self._holders: dict[tuple[Place, ObjectKey], PlacementRef] = {}
         self._held: dict[PlacementRef, frozenset[ObjectKey]] = {}
         self._shared: dict[PlacementRef, frozenset[ObjectKey]] = {}  # what others may have with him
@@ -108,6 +116,7 @@ class Claims:
     async def others_decided(self, placement: PlacementRef) -> None:
         """Wait until all that moved on a placement's target is rendered; not for ever, since one may never be."""
         place = (placement.environment, placement.target)
+        self._awaited()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while any((one.environment, one.target) == place and one != placement for one in self._undecided):

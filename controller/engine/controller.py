@@ -19,6 +19,7 @@ from controller.engine.attempts import Attempts, World
 from controller.engine.board import Board
 from controller.engine.claims import Claims
 from controller.engine.committing import Style, style_of
+from controller.engine.decide import is_at_rest
 from controller.engine.departed import Departures
 from controller.engine.events import Tell
 from controller.engine.exporting import Aim, Exports
@@ -384,15 +385,9 @@ class Controller:
         fleet = self._platform.fleet
         if fleet is None or not self._departures.is_read or not self._queue.is_idle:
             return False
-        return all(_rests(self.board.of(ref)) for ref in (*fleet.entries, *self._departures.placements()))
+        return all(is_at_rest(self.board.of(ref)) for ref in (*fleet.entries, *self._departures.placements()))
 
 
 def _render_workers(cores: int) -> int:
     """Leave half of the machine to those who write what was rendered: this process, and a server beside it."""
     return min(max(cores // 2, 1), MOST_RENDER_WORKERS)
-
-
-def _rests(report: PlacementReport | None) -> bool:
-    if report is None or report.sync in (SyncStatus.SYNCING, SyncStatus.UNKNOWN):
-        return False
-    return report.sync is not SyncStatus.SYNCED or report.health is not Health.PROGRESSING

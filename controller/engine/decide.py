@@ -202,6 +202,13 @@ def _held_back(facts: Facts) -> tuple[ObjectPlan, ...]:
     )
 
 
+def is_at_rest(report: PlacementReport | None) -> bool:
+    """Tell whether a placement came to where it stays by itself; what waits for people is at rest too."""
+    if report is None or report.sync in (SyncStatus.SYNCING, SyncStatus.UNKNOWN):
+        return False
+    return report.sync is not SyncStatus.SYNCED or report.health is not Health.PROGRESSING
+
+
 def sync_of_error(error: Exception, *, is_observation: bool = False) -> SyncStatus:
     """Map an error to what people see, as the architecture's words say."""
     if isinstance(error, Waiting):

@@ -14,6 +14,8 @@ from controller.engine.judging import Judged
 from controller.model import (
     Action,
     Application,
+    Barrier,
+    ByHand,
     Cause,
     Digest,
     ObjectPlan,
@@ -42,6 +44,15 @@ class Situation:
     fights: frozenset[str] = frozenset()  # keys of objects whose correction is damped, as text
     now: datetime = _EPOCH
     since: datetime = _EPOCH  # when the plan became what it is
+    by_hand: ByHand | None = None  # somebody who applies past the controller, and past what
+
+    def passes(self, barrier: Barrier) -> bool:
+        """Tell whether somebody passes a barrier by hand."""
+        return self.by_hand is not None and self.by_hand.passes(barrier)
+
+    def is_approved(self, plan: Plan) -> bool:
+        """Tell whether a plan has its yes, or somebody goes without."""
+        return plan.hash in self.approved or self.passes(Barrier.APPROVAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +69,20 @@ class Verdict:
 Rule: TypeAlias = Callable[[ObjectPlan, Plan, Situation], str]
 
 
+def _choice(_one: ObjectPlan, plan: Plan, situation: Situation) -> str:
+    """Hold what is not the plan that was looked at, where somebody applies by hand."""
+    plans = situation.by_hand.plans if situation.by_hand else None
+    wanted = plans.get(plan.placement.target) if plans is not None else None
+    return "" if wanted in (None, plan.hash) else f"not applied by hand: the plan is {plan.hash}"
+
+
 def _suspension(_one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
-    return "suspended" if situation.application.suspend else ""
+    return "suspended" if situation.application.suspend and not situation.passes(Barrier.SUSPENSION) else ""
 
 
 def _window(_one: ObjectPlan, _plan: Plan, situation: Situation) -> str:
-    return situation.closed_window.what if situation.closed_window else ""
+    is_closed = situation.closed_window is not None and not situation.passes(Barrier.WINDOW)
+    return situation.closed_window.what if situation.closed_window and is_closed else ""
 
 
 def _objection(one: ObjectPlan, _plan: Plan, _situation: Situation) -> str:
@@ -74,7 +93,8 @@ def _pending_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
     """Tell all that holds what is pending at once: people may approve while another environment still goes first."""
     if not one.is_pending:
         return ""
-    return "; ".join(filter(None, (*(wait.what for wait in situation.order), _policy(plan, situation))))
+    order = () if situation.passes(Barrier.ORDER) else situation.order
+    return "; ".join(filter(None, (*(wait.what for wait in order), _policy(plan, situation))))
 
 
 def _policy(plan: Plan, situation: Situation) -> str:
@@ -82,15 +102,15 @@ def _policy(plan: Plan, situation: Situation) -> str:
         case OnPending.AUTO:
             return ""
         case OnPending.APPROVE:
-            return "" if plan.hash in situation.approved else f"waits for {_approval(plan, situation)}"
+            return "" if situation.is_approved(plan) else f"waits for {_approval(plan, situation)}"
         case OnPending.REPORT:
-            return "reported only (sync.pending: report)"
+            return "" if situation.passes(Barrier.REPORT) else "reported only (sync.pending: report)"
 
 
 def _consent(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
     """Ask for the yes that an object itself asks for (`converge/approve`); one with a time comes by itself."""
     consent = consent_of(one.manifest) if one.is_pending and one.manifest is not None else None
-    if consent is None or plan.hash in situation.approved:
+    if consent is None or situation.is_approved(plan):
         return ""
     until = _end(one, situation)
     if until is None:
@@ -119,6 +139,8 @@ def _drift_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
         return ""
     if plan.is_whole and plan.hash in situation.approved:
         return ""  # the yes is to the plan as it was shown, what it takes back included
+    if situation.passes(Barrier.REPORT):
+        return ""
     match situation.application.sync.drift:
         case OnDrift.REPORT:
             return "reported only (sync.drift: report)"
@@ -133,7 +155,7 @@ def _drift_policy(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
 
 def _destruction(one: ObjectPlan, plan: Plan, situation: Situation) -> str:
     """Ask for a yes to what is gone for good, whatever the policy: one to this plan, or one to all there is."""
-    if not one.destroys or plan.hash in situation.approved:
+    if not one.destroys or situation.is_approved(plan):
         return ""
     if situation.application.approve_deletions or situation.application.state is State.ABSENT:
         return ""
@@ -147,6 +169,7 @@ def _approval(plan: Plan, situation: Situation) -> str:
 
 
 RULES: tuple[Rule, ...] = (
+    _choice,
     _suspension,
     _objection,
     _window,
@@ -240,7 +263,7 @@ def _is_for_approval(one: ObjectPlan, plan: Plan, situation: Situation) -> bool:
     """Tell whether a yes in git would let it through: an approval, or one to deletions (rule 4)."""
     is_unapproved = one.is_pending and situation.application.sync.pending is OnPending.APPROVE
     return (
-        (is_unapproved and plan.hash not in situation.approved)
+        (is_unapproved and not situation.is_approved(plan))
         or (one.action is Action.DELETE and bool(one.objection))
         or bool(_consent(one, plan, situation))
         or bool(_destruction(one, plan, situation))
@@ -254,7 +277,8 @@ def _hold_drift(one: ObjectPlan, situation: Situation) -> ObjectPlan:
     """
     if one.action is not Action.CHANGE or not (one.is_pending and one.is_drifted):
         return one
-    if situation.application.sync.drift is OnDrift.REVERT and str(one.key) not in situation.fights:
+    is_reverted = situation.application.sync.drift is OnDrift.REVERT and str(one.key) not in situation.fights
+    if is_reverted or situation.passes(Barrier.REPORT):
         return one
     held = tuple(change.path for change in one.changes if change.cause is Cause.DRIFT)
     return replace(one, held=(*one.held, *held))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from controller.engine.board import Board
 from controller.engine.fleet import Entry, Fleet
 from controller.engine.history import read_history
-from controller.engine.in_force import InForce
+from controller.engine.known import Known
 from controller.engine.ordering import Standing, wait_for
 from controller.engine.queue import Queue
 from controller.engine.rendering import Renderer
@@ -37,7 +37,7 @@ class Predecessors:
     """Owned by the controller. Keeps nothing: what counts is on the records branch."""
 
     def __init__(
-        self, platform: InForce, renderer: Renderer, board: Board, queue: Queue[PlacementRef], clock: Clock
+        self, platform: Known, renderer: Renderer, board: Board, queue: Queue[PlacementRef], clock: Clock
     ) -> None:
         self._platform = platform
         self._renderer = renderer
@@ -101,13 +101,13 @@ class Predecessors:
         return Standing(group=group, commits=commits, status=status, versions=history.versions)
 
 
-async def recorded_files(platform: InForce, fleet: Fleet) -> BranchFiles:
+async def recorded_files(platform: Known, fleet: Fleet) -> BranchFiles:
     """Give what lies on the records branch now; nothing where it isn't there yet. Raises Transient, Stalled."""
     mirror, head = await _records(platform, fleet)
     return BranchFiles(None if head is None else await mirror.tree(head, repository=PLATFORM))
 
 
-async def recorded_waits(platform: InForce, placement: PlacementRef) -> list[Mapping[str, Any]]:
+async def recorded_waits(platform: Known, placement: PlacementRef) -> list[Mapping[str, Any]]:
     """Give what a placement waits for, as its record says it. Raises Transient, Stalled."""
     fleet = platform.fleet
     if fleet is None:
@@ -117,7 +117,7 @@ async def recorded_waits(platform: InForce, placement: PlacementRef) -> list[Map
     return [wait for one in placements if one["target"] == placement.target for wait in one.get("waits", ())]
 
 
-async def _records(platform: InForce, fleet: Fleet) -> tuple[Mirror, CommitId | None]:
+async def _records(platform: Known, fleet: Fleet) -> tuple[Mirror, CommitId | None]:
     branch = fleet.platform.records.branch
     mirror = platform.source(fleet.platform.records.repository or PLATFORM).mirror
     refs = await mirror.refs(ref_patterns(branch))

@@ -34,7 +34,9 @@ from controller.git import CommitInfo
 from controller.model import (
     NO_MODELS,
     Applied,
+    Barrier,
     Behind,
+    ByHand,
     Cause,
     CommitId,
     ConvergeError,
@@ -83,6 +85,11 @@ class Inputs:
     application: Checkout
     platform: Checkout
     outputs: Outputs = field(default_factory=dict)  # of the group's other placements
+    by_hand: ByHand | None = None  # who applies, where the controller does not
+
+    def passes(self, barrier: Barrier) -> bool:
+        """Tell whether somebody passes a barrier by hand."""
+        return self.by_hand is not None and self.by_hand.passes(barrier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,15 +200,12 @@ async def _with_observation(inputs: Inputs, means: Means, facts: Facts, error: C
 async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired, observation: Observation) -> Facts:
     if is_settled(desired, observation):
         return facts
-    unmet = (
-        *unmet_dependencies(inputs.entry.application.depends_on, means.groups),
-        *means.unmet(desired.behind),
-    )
+    unmet = _unmet(inputs, means, desired)
     if unmet and observation.applied_digest != desired.digest:
         raise Waiting(f"waits for {', '.join(unmet)}")
     desired = await with_neighbours(desired, observation, means.claims)
     plan = await means.target.plan(desired, inputs.entry.application)
-    order = await means.order() if plan.pending else ()
+    order = await means.order() if plan.pending and not inputs.passes(Barrier.ORDER) else ()
     judged = await means.judge(observation.applied)
     since = await means.since(plan.hash) if means.since and is_timed(plan) else means.now
     verdict = permit(plan, _situation(inputs, means, since, order, judged))
@@ -223,6 +227,14 @@ async def _converge(inputs: Inputs, means: Means, facts: Facts, desired: Desired
     return await _apply(inputs, means, facts)
 
 
+def _unmet(inputs: Inputs, means: Means, desired: Desired) -> tuple[str, ...]:
+    """Name whom a placement has to wait for."""
+    if inputs.passes(Barrier.ORDER):
+        return ()
+    depends_on = inputs.entry.application.depends_on
+    return (*unmet_dependencies(depends_on, means.groups), *means.unmet(desired.behind))
+
+
 async def with_neighbours(desired: Desired, observation: Observation, claims: Claims) -> Desired:
     """Say which objects move between placements, once all who may ask for what is dropped here have been asked."""
     wanted = {one.key for one in desired.manifests}
@@ -234,7 +246,9 @@ async def with_neighbours(desired: Desired, observation: Observation, claims: Cl
 
 def _ties_loose_ends(inputs: Inputs, means: Means, observation: Observation) -> bool:
     """Tell whether an apply of nothing is to end what an earlier run began; it writes, so it asks what writes ask."""
-    return observation.has_loose_ends and not inputs.entry.is_suspended and not means.closed_window
+    is_held = inputs.entry.is_suspended and not inputs.passes(Barrier.SUSPENSION)
+    is_closed = means.closed_window is not None and not inputs.passes(Barrier.WINDOW)
+    return observation.has_loose_ends and not is_held and not is_closed
 
 
 def _situation(inputs: Inputs, means: Means, since: datetime, order: tuple[Wait, ...], judged: Judged) -> Situation:
@@ -248,6 +262,7 @@ def _situation(inputs: Inputs, means: Means, since: datetime, order: tuple[Wait,
         order=order,
         now=means.now,
         since=since,
+        by_hand=inputs.by_hand,
     )
 
 
@@ -271,10 +286,13 @@ async def _apply(inputs: Inputs, means: Means, facts: Facts) -> Facts:
 
 
 def _warrant(inputs: Inputs, plan: Plan, judged: Judged) -> Warrant | None:
-    """Say what lets a plan through: its yes, or that there is nothing to say yes to; None where nobody asks for one."""
-    if plan.hash in judged.approved:
-        return Warrant(plan.hash, inputs.platform.commit)
+    """Say what lets a plan through: its yes, or that there is nothing to say yes to; None where nobody asks for one.
+
+    Who goes without a yes names the plan all the same: that it has none is there for all to see.
+    """
     asks = inputs.entry.application.sync.pending is OnPending.APPROVE
+    if plan.hash in judged.approved or (asks and plan.pending and inputs.passes(Barrier.APPROVAL)):
+        return Warrant(plan.hash, inputs.platform.commit)
     return Warrant(None, inputs.platform.commit) if asks and not plan.pending else None
 
 
@@ -339,6 +357,7 @@ def report_of(inputs: Inputs, facts: Facts, *, sync: SyncStatus | None = None, r
         waits=facts.waits,
         inputs=facts.desired.inputs if facts.desired else None,
         warrant=facts.warrant if facts.applied else None,
+        by_hand=inputs.by_hand if facts.applied else None,
     )
 
 

@@ -66,6 +66,16 @@ class Snapshot:
         entry = self.entry(placement)
         return request_for(placement, entry, self.checkout(entry), self.fleet.checkout)
 
+    def source(self, name: RepositoryName) -> Source:
+        """Give a repository's source. Raises Stalled where the platform names no such repository."""
+        if name not in self.sources:
+            raise Stalled(f"the platform names no repository {name}")
+        return self.sources[name]
+
+    def is_read(self, _entry: Entry) -> bool:
+        """Tell that all that is followed was asked for once."""
+        return True
+
     def checkout(self, entry: Entry) -> Checkout:
         name = entry.repository.name
         source = self.sources[name]

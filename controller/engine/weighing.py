@@ -9,8 +9,8 @@ from typing import Final
 from controller.engine.approvers import judged
 from controller.engine.authors import authors_of
 from controller.engine.fleet import Fleet
-from controller.engine.in_force import InForce
 from controller.engine.judging import Judged, Lack
+from controller.engine.known import Known
 from controller.engine.predecessors import recorded_files
 from controller.engine.sources import Checkout
 from controller.model import PLATFORM, Approvals, Digest, GroupRef, Revision
@@ -21,7 +21,7 @@ SHOWN: Final = 19  # characters of a plan's hash, as people compare them
 
 
 async def weighed(
-    platform: InForce,
+    platform: Known,
     clock: Clock,
     fleet: Fleet,
     group: GroupRef,

@@ -1,5 +1,6 @@
 """The words of `docs/architecture.md` as frozen values. No I/O; imports nothing of ours."""
 
+from controller.model.by_hand import Barrier, ByHand
 from controller.model.errors import ConvergeError, Invalid, Position, Problem, Stalled, Transient, Unequipped, Waiting
 from controller.model.fields import (
     ABSENT,
@@ -114,7 +115,9 @@ __all__ = [
     "Applied",
     "Approvals",
     "Backend",
+    "Barrier",
     "Behind",
+    "ByHand",
     "Capabilities",
     "Cause",
     "ChartOptions",

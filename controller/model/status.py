@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from controller.model.by_hand import ByHand
 from controller.model.fields import FieldChange, JsonValue
 from controller.model.ids import CommitId, Digest, GroupRef, ObjectKey, PlacementRef, Revision
 from controller.model.manifest import Manifest, Origin
@@ -152,6 +153,7 @@ class PlacementReport:
     waits: tuple[Wait, ...] = ()  # what its pending changes wait for
     inputs: Digest | None = field(default=None, compare=False)  # of the desired state that the run ended with
     warrant: Warrant | None = field(default=None, compare=False)  # for what the run applied
+    by_hand: ByHand | None = field(default=None, hash=False)  # who applied it, where the controller did not
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,4 +119,7 @@ def _trailers(transition: Transition) -> list[tuple[str, str]]:
     ]
     if report.revision is not None:
         found += [("Source-Commit", report.revision.application), ("Platform-Commit", report.revision.platform)]
+    if report.by_hand is not None:
+        found += [("Applied-By", report.by_hand.who), ("Applied-Why", " ".join(report.by_hand.why.split()))]
+        found += [("Applied-Despite", str(one)) for one in sorted(report.by_hand.despite)]
     return found

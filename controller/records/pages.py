@@ -28,6 +28,7 @@ def page(group: GroupRef, status: Record, instances: Sequence[Record]) -> bytes:
             ("Target", "Sync", "Health", "Version", "Since", "Why"), [_target(one) for one in status["placements"]]
         ),
         *_section("Waits", ("Target", "For", "Whom", "Since", "Until"), list(_waits(status))),
+        *_section("Applied by hand", ("Target", "Version", "When", "By", "Why", "Despite"), list(_hands(status))),
         *_section("Drift", ("Target", "Object", "Field", "Git says", "It was", "By", "When", ""), list(_drift(status))),
         *_chart(instances),
         *_section("Versions", ("Version", "Since", "What", "By"), list(map(_version, status.get("versions", ())))),
@@ -65,6 +66,13 @@ def _waits(status: Record) -> Iterator[tuple[str, ...]]:
             whom = ", ".join(plain(each) for each in wait.get("whom", ()))
             until = _moment(wait["until"]) if "until" in wait else ""
             yield plain(one["target"]), plain(wait["what"]), whom, _moment(wait["since"]), until
+
+
+def _hands(status: Record) -> Iterator[tuple[str, ...]]:
+    for one in status["placements"]:
+        if hand := one.get("byHand"):
+            by, why, despite = plain(hand["by"]), plain(hand["why"]), plain(", ".join(hand.get("despite", ())))
+            yield plain(one["target"]), _short(hand["application"]), _moment(hand["at"]), by, why, despite
 
 
 def _drift(status: Record) -> Iterator[tuple[str, ...]]:

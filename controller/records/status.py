@@ -95,6 +95,7 @@ def placement_status(report: PlacementReport, now: str, before: Earlier) -> dict
         "drifted": report.drifted,
         "revision": _revision(report.revision, before.get("revision")),
         "applied": _applied(report, now, before.get("applied") or NOTHING, is_seen=is_seen),
+        "byHand": _by_hand(report, now, before.get("byHand") or NOTHING),
         "source": _source(report, before.get("source") or NOTHING),
         "waits": _waits(report, now, before),
         "drift": _drift(report, before),
@@ -141,6 +142,18 @@ def _applied(report: PlacementReport, now: str, before: Earlier, *, is_seen: boo
         warrant = {"platform": report.warrant.platform}
         warrant |= {"plan": report.warrant.plan} if report.warrant.plan is not None else {}
     return {**commits, "since": begin, **({"warrant": warrant} if warrant else {})}
+
+
+def _by_hand(report: PlacementReport, now: str, before: Earlier) -> JsonValue:
+    """Say who applied a version by hand last, why, and past what; until git says another one, or another one runs."""
+    found = report.by_hand
+    if found is not None and report.revision is not None:
+        despite: list[JsonValue] = [*sorted(map(str, found.despite))]
+        told = {**shown_revision(report.revision), "at": now, "by": found.who, "why": found.why}
+        return {**told, **({"despite": despite} if despite else {})}
+    revisions = [shown_revision(one) for one in (report.revision, report.applied) if one is not None]
+    is_of_it = any(all(before.get(name) == commit for name, commit in one.items()) for one in revisions)
+    return dict(before) if before and (is_of_it or not revisions) else None
 
 
 def _source(report: PlacementReport, before: Earlier) -> JsonValue:

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from controller.documents import Dialect, read, write
-from controller.model import ABSENT, Health, Hidden, ObjectReport, Result, Revision, SyncStatus
+from controller.model import ABSENT, Barrier, ByHand, Health, Hidden, ObjectReport, Result, Revision, SyncStatus
 from controller.records import record, schemas
 from tests.records.facts import (
     COMMIT_2,
@@ -375,3 +375,21 @@ def test_times_are_utc_to_the_second(branch: Branch) -> None:
     branch.record(moved(report(), 0))
     assert at(0).microsecond
     assert value(branch, STATUS)["since"] == "2026-11-21T12:00:00Z"
+
+
+def test_what_was_applied_by_hand_is_told_until_another_version_is_there(branch: Branch) -> None:
+    by_hand = ByHand(who="Wang Li <li@example.com>", why="it\nburns", despite=frozenset({Barrier.WINDOW}))
+    change = record([moved(report(by_hand=by_hand))])
+    assert change.trailers[-3:] == (
+        ("Applied-By", "Wang Li <li@example.com>"),
+        ("Applied-Why", "it burns"),
+        ("Applied-Despite", "window"),
+    )
+    branch.record(moved(report(by_hand=by_hand)))
+    found = value(branch, STATUS)["placements"][0]["byHand"]
+    assert (found["by"], found["why"], found["despite"]) == (by_hand.who, by_hand.why, ["window"])
+    branch.record(moved(report(health=Health.PROGRESSING), 1))
+    assert value(branch, STATUS)["placements"][0]["byHand"] == found
+    newer = Revision(COMMIT_2, PLATFORM_1)
+    branch.record(moved(report(revision=newer, applied=newer), 2))
+    assert "byHand" not in value(branch, STATUS)["placements"][0]

@@ -66,6 +66,17 @@ class Version:
         return tuple(sorted(told))
 
     @property
+    def by_hand(self) -> tuple[Mapping[str, Any], ...]:
+        """Tell each time that somebody applied it by hand: target, who, when, why and past what."""
+        told: list[Mapping[str, Any]] = []
+        for state in self.states:
+            for target, one in state.placements.items():
+                hand = one.get("byHand")
+                if hand and _revision_in(hand) == self.revision and {"target": target, **hand} not in told:
+                    told.append({"target": target, **hand})
+        return tuple(told)
+
+    @property
     def was_applied(self) -> bool:
         return any(
             _revision_in(one.get("applied")) == self.revision

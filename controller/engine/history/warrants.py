@@ -124,7 +124,13 @@ async def _weighed(
     (plan, *_) = sorted(plans)
     lack = found.lack(plan).what
     where = f"no yes to plan {plan} that counts is in platform commit {checkout.commit[:8]}, by which it ran"
-    return Doubts((f"its policy asks for an approval, and {where}" + (f": {lack}" if lack else ""),))
+    return Doubts((f"its policy asks for an approval, and {where}" + (f": {lack}" if lack else "") + _hand(case),))
+
+
+def _hand(case: Case) -> str:
+    """Say who applied it by hand, without that approval."""
+    on_target = (one for one in case.version.by_hand if one["target"] == case.placement.target)
+    return "".join(f"; {one['by']} applied it by hand at {one['at']}: {one['why']}" for one in on_target)
 
 
 def _by_time(case: Case, approved: frozenset[Digest]) -> Doubts:

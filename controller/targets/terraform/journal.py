@@ -86,7 +86,8 @@ class Journal:
             return False
         is_ours = lock.who == f"{_user()}@{note.host}" and note.host == socket.gethostname()
         is_later = created >= note.since - _SKEW
-        return is_ours and is_later and (note.boot != _boot() or not _may_be_alive(self._root))
+        is_alive = note.boot == _boot() and any(_may_be_alive(one) for one in (self._root, Path(note.folder)))
+        return is_ours and is_later and not is_alive
 
     def _read(self) -> _Note | None:
         try:

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from controller.targets.terraform.folders import ERRORED, Seats
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a tmpfs on every Linux; the folder in it is ours alone
 WORK_VARIABLE: Final = "CONVERGE_TERRAFORM_WORK"  # of the controller's environment
 RUN_BYTES: Final = 800 << 20  # of one run: terraform 0.2 GB and a large provider 0.6 GB
-PULL_SLOTS: Final = 4
+_MOST_AT_ONCE: Final = 8  # processes with one cache, of which each finds again what it could not store
 _VARIABLE: Final = re.compile(r"TF_(?:VAR|TOKEN)_\w+|[A-Z_][A-Z0-9_]*")
 _OURS: Final = frozenset({"PATH", "HOME", "TMPDIR", "LD_PRELOAD", "LD_LIBRARY_PATH"})
 _MEMORY_KINDS: Final = frozenset({"tmpfs", "ramfs"})
@@ -129,26 +129,35 @@ def is_in_memory(folder: Path) -> bool:
 
 @contextmanager
 def _work_folder(cache: Path, parent: Path) -> Iterator[Path]:
-    """Give the folder of this cache, or one for a while where another process works in that already."""
-    folder = work_folder(cache, parent)
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    status = folder.lstat()
-    if status.st_uid == os.getuid() and not status.st_mode & 0o077 and folder.is_dir() and not folder.is_symlink():
-        with (folder / "lock").open("wb") as file:
+    """Give the folder of this cache, or one beside it where another process works in that already."""
+    first = work_folder(cache, parent)
+    for folder in (first, *(first.with_name(f"{first.name}-{number}") for number in range(1, _MOST_AT_ONCE))):
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        status = folder.lstat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
+            continue
+        with ExitStack() as stack:
+            if not _is_taken(folder / "lock", stack):
+                continue
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pass
-            else:
-                try:
-                    yield folder
-                finally:
-                    if not any(folder.rglob(ERRORED)):  # a state that could not be stored stays for the next process
-                        shutil.rmtree(folder, ignore_errors=True)
-                return
+                yield folder
+            finally:
+                if not any(folder.rglob(ERRORED)):  # a state that could not be stored stays for the next process
+                    shutil.rmtree(folder, ignore_errors=True)
+            return
     with scratch("terraform", parent=parent) as other:
         yield other
+
+
+def _is_taken(lock: Path, stack: ExitStack) -> bool:
+    """Take a folder's lock for as long as the stack lasts; False where another process has it, or is leaving."""
+    try:
+        file = stack.enter_context(lock.open("wb"))
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), lock.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def _slots() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sys
 from dataclasses import dataclass
@@ -30,10 +31,11 @@ class Person:
             "CONVERGE_CREDENTIALS": str(self.loop.directory / "credentials"),
             "CONVERGE_CACHE": str(self.loop.directory / "cache-of-the-person"),
             "CONVERGE_AUTHOR": self.author,
+            **{name: os.environ[name] for name in ("CONVERGE_TERRAFORM_CONFIG",) if name in os.environ},
         }
         argv = (sys.executable, "-m", "controller.cli", *arguments)
         return await run(
-            argv, cwd=self.loop.directory, env=bare_environment({**env, "PYTHONPATH": ROOT}), deadline_seconds=60
+            argv, cwd=self.loop.directory, env=bare_environment({**env, "PYTHONPATH": ROOT}), deadline_seconds=240
         )
 
     async def does(self, *arguments: str) -> str:

@@ -212,5 +212,10 @@ def test_a_run_is_dead_when_nobody_works_in_its_folder(tmp_path: Path) -> None:
         assert not journal.is_of_dead_run(lock)
         running.communicate(b"\n")
     assert journal.is_of_dead_run(lock)
+    beside = Journal(tmp_path / "runs", REF, tmp_path / "of-another-process")
+    with subprocess.Popen([sys.executable, "-c", "input()"], cwd=folder, stdin=subprocess.PIPE) as running:
+        assert not beside.is_of_dead_run(lock)
+        running.communicate(b"\n")
+    assert beside.is_of_dead_run(lock)
     assert not journal.is_of_dead_run(Lock("1", "ann@desk", lock.created))
     assert not journal.is_of_dead_run(Lock("1", lock.who, "2020-01-01 00:00:00 +0000 UTC"))
