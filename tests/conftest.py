@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.sops",
     "tests.fixtures.seeds",
     "tests.fixtures.terraform",
+    "tests.fixtures.tls",
     "tests.fixtures.tofu",
 ]
 

@@ -21,6 +21,7 @@ from controller.model import (
     Cause,
     Desired,
     Digest,
+    Editor,
     Element,
     FieldChange,
     FieldPath,
@@ -45,7 +46,7 @@ from controller.targets.kubernetes.labels import (
     RELEASED_MANAGER,
 )
 from controller.targets.kubernetes.marking import Marks, is_ours, was_named
-from controller.targets.kubernetes.ownership import editor_of, lost, owned
+from controller.targets.kubernetes.ownership import editor, editor_of, lost, owned
 from controller.targets.kubernetes.status import Conflict
 
 OURS: Final = ("converge/", "applyset.kubernetes.io/")  # labels and annotations of these prefixes are always ours
@@ -165,9 +166,11 @@ def _guarded(
     taken = answer.taken
     sent = orjson.loads(answer.sent) if taken else {}
     strangers = [one for one in taken if not is_same and not _was_ours(one, sent, seen, answer, adopt)]
-    if strangers:
+    version = planned.manifest.api_version if planned.manifest else ""
+    if strangers and not (_takes_back_alone(planned, seen) and _speak_otherwise(strangers, seen, version)):
         return replace(planned, objection=f"{conflict_text(strangers)}: fields that were never ours")
-    takes_back = is_same and any(one.editor for one in planned.changes)
+    # What is there and ours no more is somebody's, also where a version that we do not speak hides whose.
+    takes_back = is_same and any(one.before is not ABSENT for one in planned.changes)
     seizes = any(_is_free(one) or _is_our_mark(one, sent, seen) for one in taken)
     seizes = seizes or (bool(taken) and answer.adopted is not None)
     return replace(planned, force=bool(taken) or takes_back, seize=seizes)
@@ -199,6 +202,22 @@ def _was_ours(taken: Conflict, sent: Mapping[str, Any], seen: Seen, answer: Answ
     return is_named or _is_our_mark(taken, sent, seen)
 
 
+def _speak_otherwise(taken: Iterable[Conflict], seen: Seen, api_version: str) -> bool:
+    """Tell whether all these conflicts name fields of other versions than ours: `spec.cpu` for our `spec.size`."""
+    elsewhere = {one.get("manager") for one in seen.managed if one.get("apiVersion") != api_version}
+    here = {one.get("manager") for one in seen.managed if one.get("apiVersion") == api_version}
+    return all(one.manager in elsewhere - here for one in taken)
+
+
+def _takes_back_alone(planned: ObjectPlan, seen: Seen) -> bool:
+    """Tell whether all that would change, and is there, was ours or still is."""
+    ours = own_entries(seen.managed)
+    return not any(
+        one.cause is Cause.PENDING and one.before is not ABSENT and editor_of(ours, one.path) is None
+        for one in planned.changes
+    )
+
+
 def _is_our_mark(taken: Conflict, sent: Mapping[str, Any], seen: Seen) -> bool:
     """Tell whether somebody wrote over a mark of ours; most of them are no change that a plan would name."""
     return seen.is_ours and _is_mark(conflict_path(taken.field, sent))
@@ -210,10 +229,24 @@ def _is_mark(path: FieldPath) -> bool:
 
 def _change(found: Difference, seen: Seen, *, is_same: bool) -> FieldChange:
     cause = _cause(found, seen, is_same=is_same)
-    editor = None
+    who = None
     if cause is Cause.DRIFT and found.before is not ABSENT:
-        editor = editor_of(seen.managed, found.path, exclude={MANAGER})
-    return FieldChange(found.path, found.before, found.after, cause, editor)
+        who = editor_of(seen.managed, found.path, exclude={MANAGER}) or _only_editor_elsewhere(seen, found.path)
+    return FieldChange(found.path, found.before, found.after, cause, who)
+
+
+def _only_editor_elsewhere(seen: Seen, path: FieldPath) -> Editor | None:
+    """Name who wrote in another version of the object, when that is one alone: its fields have other names than ours.
+
+    Every value has a holder, and none that speaks our version has this one.
+    """
+    ours = {one.get("apiVersion") for one in own_entries(seen.managed)}
+    others = [
+        one
+        for one in seen.managed
+        if ours and one.get("apiVersion") not in ours and f"f:{path[0]}" in (one.get("fieldsV1") or {})
+    ]
+    return editor(others[0]) if len(others) == 1 else None
 
 
 def _cause(found: Difference, seen: Seen, *, is_same: bool) -> Cause:

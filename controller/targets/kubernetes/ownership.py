@@ -115,7 +115,7 @@ def is_as_applied(desired: Mapping[str, Any], live: Mapping[str, Any], managed_f
 def editor_of(managed_fields: Sequence[Entry], path: FieldPath, *, exclude: Collection[str] = ()) -> Editor | None:
     """Name who holds a field now: of several managers the one that wrote last. None: nobody, as after a removal."""
     holders = [
-        _editor(entry)
+        editor(entry)
         for entry in managed_fields
         if entry.get("manager") not in exclude and _holds(entry.get("fieldsV1") or {}, path)
     ]
@@ -135,7 +135,8 @@ def read_step(key: str) -> Step:
     return Element((("", value if isinstance(value, str | int | bool) else rest),))
 
 
-def _editor(entry: Entry) -> Editor:
+def editor(entry: Entry) -> Editor:
+    """Say whose an entry of managedFields is, and when it was written last."""
     written = entry.get("time")
     return Editor(
         str(entry.get("manager", "")),

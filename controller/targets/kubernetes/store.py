@@ -151,14 +151,17 @@ class Store:
         return member, frozenset({member.placement}) if is_suspect else NOBODY
 
     def clean(self, member: Member, judged: Baseline) -> None:
-        """Take this state of an object as the one that we applied, unless it moved since."""
+        """Take this state of an object as the one that we applied, unless anything of ours moved since.
+
+        The status of what rolls out moves all the time.
+        """
         record = self._records.get(member.key)
-        if record is None or (record.member.uid, record.member.resource_version) != (
-            member.uid,
-            member.resource_version,
-        ):
+        if record is None or record.member.uid != member.uid:
             return
-        self._put(Record(replace(record.member, is_suspect=False), record.substance, judged))
+        now = record.member
+        if now.resource_version != member.resource_version and baseline(now.live(), now.managed()) != judged:
+            return
+        self._put(Record(replace(now, is_suspect=False), record.substance, judged))
 
     def forget(self, key: ObjectKey, uid: str) -> Placements:
         """Drop an object that is gone for certain."""

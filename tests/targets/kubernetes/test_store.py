@@ -76,6 +76,16 @@ def test_a_judgement_of_a_state_that_has_passed_is_not_taken() -> None:
     assert store.members(SHOP)[0].is_suspect
 
 
+def test_a_judgement_holds_when_only_what_is_not_ours_moved_meanwhile() -> None:
+    store = Store(WHO)
+    store.take(sight(1))
+    (old,) = store.members(SHOP)
+    store.take(sight(2))
+    store.clean(old, baseline(old.live(), old.managed()))
+    (now,) = store.members(SHOP)
+    assert (now.resource_version, now.is_suspect) == ("2", False)
+
+
 def test_copies_and_objects_of_other_installations_are_not_taken() -> None:
     store = Store(WHO)
     store.take(sight(1, key=ObjectKey("", "ConfigMap", "ns", "original")))
