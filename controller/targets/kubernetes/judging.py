@@ -67,6 +67,7 @@ class Seen:
     uid: str
     resource_version: str
     is_ours: bool  # it says that it is this placement's
+    assumed: str = ""  # the footprint that stands in for one that somebody spoiled
 
     @property
     def released(self) -> str:
@@ -77,7 +78,7 @@ class Seen:
     @property
     def footprint(self) -> str:
         annotations = (self.live.get("metadata") or {}).get("annotations") or {}
-        return str(annotations.get(FIELDS_ANNOTATION, "")) if self.is_ours else ""
+        return self.assumed or (str(annotations.get(FIELDS_ANNOTATION, "")) if self.is_ours else "")
 
 
 def seen_member(member: Member) -> Seen:

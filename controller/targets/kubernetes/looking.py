@@ -46,7 +46,7 @@ from controller.targets.kubernetes.judging import (
     seen_body,
     seen_member,
 )
-from controller.targets.kubernetes.marking import Marks, Stamped
+from controller.targets.kubernetes.marking import Marks, Stamped, footprint, is_footprint, is_ours
 from controller.targets.kubernetes.options import options_of
 from controller.targets.kubernetes.ownership import baseline
 from controller.targets.kubernetes.pruning import replacement_objection
@@ -276,17 +276,20 @@ def adoption(manifest: Manifest, context: Context) -> Adopt:
 
 
 def _recognised(manifest: Manifest, seen: Seen, context: Context) -> Seen:
-    """Know an object again that we applied and that somebody took our marks off, as `kubectl replace` does.
+    """Know an object again that we applied and whose marks somebody took off, as `kubectl replace` does, or spoiled.
 
-    The parent says that it was applied. Where nothing is pending, all that differs is drift; else it is taken over
-    like one that nobody manages.
+    The parent says that it was applied. Where nothing is pending, all that differs is drift. Else one that still says
+    whose it is counts as if it had named what git names now, and any other is taken over like one that nobody manages.
     """
-    if seen.digest is not None or seen.footprint or not context.inventory.named(manifest.key):
+    is_marked = seen.digest == manifest.digest or is_footprint(seen.footprint)
+    if is_marked or not context.inventory.named(manifest.key):
         return seen
     if existing_objection(manifest.key, seen, Adopt.UNOWNED, context.marks):
         return seen
     if context.is_applied:
         return replace(seen, is_ours=True, digest=manifest.digest)
+    if is_ours(context.marks, manifest.key, seen.live):
+        return replace(seen, assumed=footprint(orjson.loads(manifest.body)))
     return replace(seen, is_ours=False)
 
 

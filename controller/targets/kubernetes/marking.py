@@ -161,6 +161,11 @@ def is_mark(name: str) -> bool:
     return name in OUR_MARKS
 
 
+def is_mark_path(path: FieldPath) -> bool:
+    """Tell whether a field is one of these: never held, whatever policy says, since all else is known by them."""
+    return len(path) == 3 and path[0] == "metadata" and isinstance(path[2], str) and is_mark(path[2])
+
+
 def is_our_apply(entry: Mapping[str, Any]) -> bool:
     return entry.get("manager") == MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource")
 
@@ -217,6 +222,15 @@ def _nodes(node: Any, above: int) -> Iterator[int]:
 
 def _step(above: int, name: str) -> int:
     return zlib.crc32(b"/" + name.encode(), above)
+
+
+def is_footprint(text: str) -> bool:
+    """Tell whether this is one, and not what somebody wrote over it."""
+    try:
+        hashes = base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return bool(hashes) and len(hashes) % 3 == 0
 
 
 def was_named(footprint_text: str, path: FieldPath) -> bool:

@@ -33,7 +33,7 @@ from controller.targets.kubernetes.holding import hold
 from controller.targets.kubernetes.inventory import Inventories
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.looking import Context
-from controller.targets.kubernetes.marking import NOTHING_LEFT, is_ours
+from controller.targets.kubernetes.marking import NOTHING_LEFT, is_mark_path, is_ours
 from controller.targets.kubernetes.planning import SHARED, Planner
 from controller.targets.kubernetes.requests import BY_MANAGER, apply_request, delete_request, managers_request
 from controller.targets.kubernetes.running import Run, manifest_of
@@ -110,6 +110,7 @@ class Writer:
     async def _attempt(self, run: Run, one: ObjectPlan) -> Result:
         """Apply one object. Raises what the server's refusal means."""
         manifest = manifest_of(one)
+        one = replace(one, held=tuple(path for path in one.held if not is_mark_path(path)))
         if manifest.digest == SHARED:
             return await self._create_namespace(manifest)
         if one.action is Action.REPLACE:
@@ -173,8 +174,10 @@ class Writer:
         takes_back = any(each.cause is Cause.DRIFT and each.path not in one.held for each in one.changes)
         is_forced = one.force and (takes_back or one.seize)
         data = self._planner.looker.stamped.take(run.marks, manifest, left)
-        if is_forced or one.held:
-            data = self._adjusted(run, one, data, is_forced=is_forced)
+        if one.held:
+            data = await self._held_out(run, one, data)
+        if is_forced:  # exactly the state that was looked at
+            data = _at_version(data, one.resource_version)
         self._lease.check()
         request = apply_request(resource, manifest.key, data, is_forced=is_forced, is_dry_run=False)
         return await self._send_as(run, request)
@@ -183,14 +186,16 @@ class Writer:
         """Send a request in the place of the application's service account."""
         return await self._planner.looker.send(request, run.application.service_account)
 
-    def _adjusted(self, run: Run, one: ObjectPlan, data: bytes, *, is_forced: bool) -> bytes:
-        """Take out what is held; and force only exactly the state that was looked at."""
+    async def _held_out(self, run: Run, one: ObjectPlan, data: bytes) -> bytes:
+        """Take out what is held, or give it its live value. What lost our label is not in the cache: it is read."""
         body: dict[str, Any] = orjson.loads(data)
-        member = run.member(self._cache, one.key) if one.held else None
+        member = run.member(self._cache, one.key)
         if member is not None:
-            hold(body, one.held, member.live(), member.managed())
-        if is_forced:
-            body["metadata"]["resourceVersion"] = one.resource_version
+            live, managed = member.live(), member.managed()
+        else:
+            seen = await self._planner.looker.read(manifest_of(one), self.context(run))
+            live, managed = dict(seen.live), list(seen.managed)
+        hold(body, one.held, live, managed)
         return orjson.dumps(body)
 
     async def _look_again(self, run: Run, one: ObjectPlan, announced: Collection[FieldPath]) -> ObjectPlan:
@@ -242,6 +247,12 @@ class Writer:
             self._cache.note_applied(answer.body)
         elif not is_modified(answer):
             raise refusal(answer, manifest.key, where=str(manifest.origin))
+
+
+def _at_version(data: bytes, resource_version: str) -> bytes:
+    body: dict[str, Any] = orjson.loads(data)
+    body["metadata"]["resourceVersion"] = resource_version
+    return orjson.dumps(body)
 
 
 def _kept_text(one: ObjectPlan) -> str:

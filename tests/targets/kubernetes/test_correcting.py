@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from controller.engine.gate import Situation, permit
 from controller.model import (
     Action,
     Adopt,
     Cause,
+    OnDrift,
     Permitted,
     Plan,
     Transient,
@@ -17,7 +19,7 @@ from controller.model import (
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
 from tests.fixtures.waiting import eventually
-from tests.targets.kubernetes.placing import Place, config_map, deployment, placed
+from tests.targets.kubernetes.placing import Body, Place, config_map, deployment, placed
 
 pytestmark = pytest.mark.cluster
 
@@ -46,10 +48,11 @@ async def test_a_hand_edit_is_drift_with_who_and_is_taken_back(cluster: KubeAcce
 async def drifted(place: Place) -> None:
     """Wait until the cache has seen that something moved."""
 
-    def suspects() -> list[object]:
-        return [one for one in place.target._cache.members(place.placement) if one.is_suspect]
+    await eventually(lambda: suspects(place))
 
-    await eventually(suspects)
+
+def suspects(place: Place) -> list[object]:
+    return [one for one in place.target._cache.members(place.placement) if one.is_suspect]
 
 
 async def test_a_removed_field_is_drift_without_an_author(cluster: KubeAccess, api: Api) -> None:
@@ -230,3 +233,59 @@ async def test_an_object_that_moved_since_the_plan_is_looked_at_again(cluster: K
         applied = await place.apply(plan)
         assert isinstance(applied.failure, Transient)
         assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "edited", "y": "also"}
+
+
+SPOILT = {
+    "digest": {"annotations": {"converge/digest": "nonsense"}},
+    "footprint": {"annotations": {"converge/fields": "?"}},
+    "no footprint": {"annotations": {"converge/fields": None}},
+    "owner": {"annotations": {"converge/owner": "nobody"}},
+    "ApplySet": {"labels": {"applyset.kubernetes.io/part-of": "applyset-nobody"}},
+    "label": {"labels": {"converge/installation": "nobody"}},
+    "no label": {"labels": {"converge/installation": None}},
+    "digest and footprint": {"annotations": {"converge/digest": "nonsense", "converge/fields": "?"}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_drift_that_is_only_reported_comes_to_rest_whatever_mark_is_spoiled_beside_it(
+    cluster: KubeAccess, api: Api, *, is_restarted: bool
+) -> None:
+    namespace, installation = cluster.namespace, f"i-{cluster.namespace}"
+    names = {name: f"a{number}" for number, name in enumerate(SPOILT)}
+
+    def bodies(y: str) -> list[Body]:
+        return [config_map(name, namespace, x="1", y=y) for name in names.values()]
+
+    async with placed(cluster, installation=installation) as place:
+        place.policy(drift=OnDrift.REPORT)
+        await place.sync(*bodies("1"))
+        for name, body in zip(SPOILT, bodies("1"), strict=True):
+            spoilt = {"data": {"x": "edited"}, "metadata": SPOILT[name]}
+            await api.patch(body, spoilt, fieldManager="mallory")
+        await eventually(lambda: len(suspects(place)) == len(names))
+        if not is_restarted:
+            await comes_to_rest(place, bodies("2"))
+    if is_restarted:
+        async with placed(cluster, installation=installation) as place:
+            place.policy(drift=OnDrift.REPORT)
+            await comes_to_rest(place, bodies("2"))
+    for name in names.values():
+        live = await api.get("v1", "ConfigMap", name)
+        assert live["data"]["y"] == "2"
+        assert {"converge/installation", "applyset.kubernetes.io/part-of"} <= live["metadata"]["labels"].keys()
+
+
+async def comes_to_rest(place: Place, bodies: list[Body]) -> None:
+    """Sync as the engine does, under the policy; then nothing is left to do, and what drifted is told."""
+    situation = Situation(application=place.application)
+    plan = await place.plan(*bodies, commit="b")
+    assert [one.objection for one in plan.objects if one.objection] == []
+    applied = await place.apply(permit(plan, situation).permitted)
+    assert applied.failure is None
+    wanted = {one.digest for one in place.desired(*bodies).manifests}
+    await eventually(lambda: {one.digest for one in place.target._cache.members(place.placement)} == wanted)
+    verdict = permit(await place.plan(*bodies, commit="b"), situation)
+    assert verdict.permitted.is_empty
+    assert not verdict.is_refused
