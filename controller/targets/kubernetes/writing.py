@@ -31,6 +31,7 @@ from controller.targets.kubernetes.discovery import Discovery
 from controller.targets.kubernetes.errors import refusal
 from controller.targets.kubernetes.holding import hold
 from controller.targets.kubernetes.inventory import Inventories
+from controller.targets.kubernetes.judging import seen_member
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.looking import Context
 from controller.targets.kubernetes.marking import NOTHING_LEFT, is_mark_path, is_ours
@@ -190,12 +191,8 @@ class Writer:
         """Take out what is held, or give it its live value. What lost our label is not in the cache: it is read."""
         body: dict[str, Any] = orjson.loads(data)
         member = run.member(self._cache, one.key)
-        if member is not None:
-            live, managed = member.live(), member.managed()
-        else:
-            seen = await self._planner.looker.read(manifest_of(one), self.context(run))
-            live, managed = dict(seen.live), list(seen.managed)
-        hold(body, one.held, live, managed)
+        seen = seen_member(member) if member else await self._planner.looker.read(manifest_of(one), self.context(run))
+        hold(body, one.held, seen.live, seen.managed)
         return orjson.dumps(body)
 
     async def _look_again(self, run: Run, one: ObjectPlan, announced: Collection[FieldPath]) -> ObjectPlan:
