@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from controller.engine.recording import rounds
-from controller.git import BranchFiles, Committer, Entry, Identity, Mirror, Mirrors, NewCommit, import_stream
+from controller.git import BranchFiles, Change, Committer, Entry, Identity, Mirror, Mirrors, NewCommit, import_stream
 from controller.git.changes import draft
 from controller.model import (
     ApplicationName,
@@ -30,7 +30,7 @@ from controller.model import (
     TargetName,
     Transition,
 )
-from controller.records import overview, record
+from controller.records import Drawing, record
 from controller.runtime import CredentialStore, SystemClock, bare_environment, run
 from controller.sandbox import GitHost
 from tests.records.facts import report
@@ -113,12 +113,17 @@ async def measure_records(groups: int, commits: int, storm: int) -> Recorded:
 
 
 def _committer(mirror: Mirror) -> Committer:
-    return Committer(mirror, BRANCH, identity=WHO, clock=SystemClock(), finish=overview)
+    return Committer(mirror, BRANCH, identity=WHO, clock=SystemClock())
 
 
 async def _submit(committer: Committer, transitions: Sequence[Transition]) -> None:
-    """Submit a batch as the recorder does."""
-    await asyncio.gather(*(committer.submit(record(part)) for part in rounds(transitions)))
+    """Submit a batch as the recorder does, in a fleet that is drawn at once."""
+    await asyncio.gather(*(committer.submit(one) for one in _changes(transitions)))
+
+
+def _changes(transitions: Sequence[Transition]) -> list[Change]:
+    groups = frozenset(one.group for one in transitions)
+    return [*(record(part) for part in rounds(transitions)), Drawing(groups)]
 
 
 async def _timed(committer: Committer, transitions: Sequence[Transition]) -> float:
@@ -148,7 +153,7 @@ async def _grow(host: GitHost, commits: int) -> None:
 async def _cycle(folder: Path, host: GitHost, groups: int) -> tuple[float, float, int, int]:
     """Write ten transitions into a mirror that has the branch; give the median, and what the last of them has written.
 
-    This is what the committer does between two pushes: derive, add the overview, write the commit.
+    This is what the committer does between two pushes: derive, draw, write the commit.
     """
     mirror = Mirrors(folder, CredentialStore(folder)).mirror(host.url("records"))
     head = await mirror.resolve(BRANCH)
@@ -157,11 +162,11 @@ async def _cycle(folder: Path, host: GitHost, groups: int) -> tuple[float, float
     before = head
     for number in range(6):
         tree, before = await mirror.tree(head), head
-        ten = [record([transition(one, 100 + number) for one in range(0, step * 10, step)])]
+        ten = _changes([transition(one, 100 + number) for one in range(0, step * 10, step)])
         begun, cpu = time.perf_counter(), _cpu_seconds()
-        drafted = await mirror.compute(lambda ten=ten, tree=tree: draft(ten, BranchFiles(tree), overview))  # type: ignore[misc]
+        drafted = await mirror.compute(lambda ten=ten, tree=tree: draft(ten, BranchFiles(tree)))  # type: ignore[misc]
         (one,) = drafted.drafts
-        files = {path: data and Entry(data) for path, data in {**one.files, **one.finished}.items()}
+        files = {path: data and Entry(data) for path, data in one.files.items()}
         commit = NewCommit(parent=head, message="Ten", author=WHO, at=BEGIN, files=files)  # type: ignore[arg-type]
         (head,) = await mirror.import_commits("refs/converge/bench", [commit])
         times.append(time.perf_counter() - begun)

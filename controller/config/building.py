@@ -119,9 +119,12 @@ def _may(node: Node) -> May | None:
 
 
 def _records(node: Node) -> Records:
-    name = node.text("repository")
+    name, commit_every, draw_every = node.text("repository"), node.text("commitEvery"), node.text("drawEvery")
     return Records(
-        branch=node.text("branch", DEFAULT_RECORDS.branch), repository=RepositoryName(name) if name else None
+        branch=node.text("branch", DEFAULT_RECORDS.branch),
+        repository=RepositoryName(name) if name else None,
+        commit_seconds=parse_duration(commit_every) if commit_every else 0,
+        draw_seconds=parse_duration(draw_every) if draw_every else None,
     )
 
 

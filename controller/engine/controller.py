@@ -21,6 +21,7 @@ from controller.engine.claims import Claims
 from controller.engine.committing import Style, style_of
 from controller.engine.decide import is_at_rest
 from controller.engine.departed import Departures
+from controller.engine.drawing import rhythm_of
 from controller.engine.events import Tell
 from controller.engine.exporting import Aim, Exports
 from controller.engine.fleet import (
@@ -114,6 +115,7 @@ class Controller:
             chance=self._chance,
             is_quiet=lambda: self._queue.is_idle,
             pushed=self._recorded,
+            rhythm=lambda: rhythm_of(self._platform.fleet),
         )
         self._exports = Exports(self._spawn, clock, tell, mirrors.credential)
         self._alarms = Alarms(self._spawn, clock, self._queue.add)

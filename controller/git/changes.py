@@ -50,6 +50,14 @@ class Explained(Protocol):
     def body(self) -> str: ...
 
 
+@runtime_checkable
+class Aside(Protocol):
+    """A change that needs no words in a commit that tells something else too."""
+
+    @property
+    def is_aside(self) -> bool: ...
+
+
 Finish = Callable[[Files], Mapping[str, bytes | None]]
 
 
@@ -193,6 +201,7 @@ def _finish(drafts: list[Draft], overlay: Overlay, finish: Finish | None) -> Non
 
 def compose_message(changes: Sequence[Change], *, suffix: str = "", subject: str = SUMMARY) -> str:
     """Write a commit's message: one change as a person would; several with a block each, none left out."""
+    changes = [one for one in changes if not (isinstance(one, Aside) and one.is_aside)] or changes
     subjects = [_one_line(change.subject) or "Update" for change in changes]
     trailers = [_trailers(change) for change in changes]
     more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""

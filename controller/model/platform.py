@@ -105,6 +105,8 @@ class Repository:
 class Records:
     branch: str = "converge-status"
     repository: RepositoryName | None = None  # None: the platform repository itself
+    commit_seconds: int = 0  # between two commits that tell of nothing but what is well
+    draw_seconds: int | None = None  # between two drawings of what people read; None: as the fleet is large
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from controller.records.badges import Badge, Colour, application_badge, summary_badge, tally
 from controller.records.change import RecordChange, record
 from controller.records.contents import Contents, recorded_contents, rendered_contents
+from controller.records.drawing import Drawing
 from controller.records.earlier import relation_types, schemas
 from controller.records.files import Files, Layered
 from controller.records.identity import Key, parse_key
@@ -16,6 +17,7 @@ __all__ = [
     "Badge",
     "Colour",
     "Contents",
+    "Drawing",
     "Files",
     "Key",
     "Layered",

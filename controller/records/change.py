@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from controller.model import GroupRef, TargetName, Transition
+from controller.model import GroupRef, PlacementRef, Transition
 from controller.records.badges import application_badge, part_badges
-from controller.records.earlier import earlier
+from controller.records.earlier import Earlier, earlier
 from controller.records.files import Files, Layered
-from controller.records.instances import application, instances, is_outlived, recorded_objects
+from controller.records.instances import application, instances, is_outlived
+from controller.records.leaving import placement_files
 from controller.records.memory import memory, write_record
-from controller.records.pages import page
-from controller.records.paths import application_path, badge_path, page_path, status_path, target_folder, target_path
+from controller.records.paths import application_path, badge_path, status_path, target_folder
 from controller.records.showing import shown_time
-from controller.records.status import ACTIVE, status
+from controller.records.status import outlived, status
 
 NAMED_IN_SUBJECT = 3
 TOGETHER = 50  # transitions whose files are read at once
@@ -54,7 +54,7 @@ class RecordChange:
 def _read_for(transitions: Sequence[Transition]) -> tuple[list[str], list[str]]:
     """Name the files that telling transitions reads, and the folders of which it reads all.
 
-    Pages and badges are made anew and held against what git calls the old ones: those are never read.
+    Badges are made anew and held against what git calls the old ones: those are never read.
     """
     groups = list(dict.fromkeys(one.group for one in transitions))
     files = [path for group in groups for path in (status_path(group), application_path(group))]
@@ -73,14 +73,19 @@ def _write(transition: Transition, files: Layered) -> None:
     group, now = transition.group, shown_time(transition.at)
     path = status_path(group)
     before = earlier(files, path, "Status")
+    if transition.report.retired and not _is_told(transition.report.placement, before):
+        return  # it is gone, and so are its records, or there never were any
     new = status(transition, before)
     write_record(files, path, "Status", new)
-    found = instances(transition.report, now, files)
-    for where, instance in found.items():
+    for where, instance in instances(transition.report, now, files).items():
         if is_outlived(instance, now):
             files.remove(where)
         else:
             write_record(files, where, "Instance", instance)
+    for placement in outlived(group, before, now):
+        if placement != transition.report.placement:
+            for where in placement_files(placement, files):
+                files.remove(where)
     of_group = application(group, new)
     write_record(files, application_path(group), "Instance", of_group)
     placements: Any = new["placements"]
@@ -88,21 +93,10 @@ def _write(transition: Transition, files: Layered) -> None:
     for of, badge in badges.items():
         for ending, data in badge.files("").items():
             files.write(badge_path(group, ending.removeprefix("."), of=of), data)
-    files.write(page_path(group), page(group, new, _of_first_target(transition, new, found, files)))
 
 
-def _of_first_target(
-    transition: Transition, status: Mapping[str, Any], found: Mapping[str, Any], files: Layered
-) -> list[Mapping[str, Any]]:
-    """Give the objects on a group's first target: those that were just told, where it is that one."""
-    active = [one["target"] for one in status["placements"] if one["lifecycle"] == ACTIVE]
-    placement = transition.report.placement
-    if not active:
-        return []
-    if active[0] != placement.target:
-        return list(recorded_objects(replace(placement, target=TargetName(active[0])), files))
-    own = target_path(placement)
-    return [one for path, one in found.items() if path != own] or list(recorded_objects(placement, files))
+def _is_told(placement: PlacementRef, before: Earlier) -> bool:
+    return any(one["target"] == placement.target for one in before.get("placements", ()))
 
 
 def _moved(group: GroupRef, transition: Transition) -> str:

@@ -6,10 +6,11 @@ A record that was edited by hand or is damaged is so written anew with the next 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from controller.config import Validator
 from controller.documents import Dialect, blob_id, decode, read, read_plainly
@@ -19,6 +20,7 @@ from controller.records.memory import memory
 
 Earlier: TypeAlias = Mapping[str, Any]
 NOTHING: Earlier = MappingProxyType({})
+RETENTION: Final = timedelta(days=90)  # that the records of what is gone stay
 KINDS = ("Status", "Instance", "PlatformStatus", "Review")
 
 
@@ -85,3 +87,8 @@ def since(before: Earlier, now: str, **state: JsonValue) -> str:
     if before.get("since") and all(before.get(name) == value for name, value in state.items()):
         return str(before["since"])
     return now
+
+
+def is_long_ago(time: str, now: str) -> bool:
+    """Tell whether what is gone since a time has been so for so long that its records go: their git history stays."""
+    return datetime.fromisoformat(time) + RETENTION < datetime.fromisoformat(now)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from controller.config import model_of
 from controller.documents import canonical, decode, digest_of
@@ -25,7 +24,7 @@ from controller.model import (
     plain,
     values_at,
 )
-from controller.records.earlier import NOTHING, Earlier, earlier, since
+from controller.records.earlier import NOTHING, Earlier, earlier, is_long_ago, since
 from controller.records.files import Files
 from controller.records.identity import environment_key, group_key, identity, object_key, placement_key
 from controller.records.paths import TARGET, instance_path, target_folder, target_path
@@ -34,7 +33,6 @@ from controller.records.showing import shown_revision
 from controller.records.status import ACTIVE, API_VERSION, RETIRED
 
 Record = dict[str, JsonValue]
-RETENTION: Final = timedelta(days=90)  # that the record of an object stays after it is gone
 
 
 def instances(report: PlacementReport, now: str, files: Files) -> Mapping[str, Record]:
@@ -178,9 +176,7 @@ def retired(before: Earlier, now: str) -> Record:
 
 def is_outlived(record: Earlier, now: str) -> bool:
     """Tell whether an instance has been gone for so long that its record goes too: its git history stays."""
-    if record["lifecycle"] != RETIRED:
-        return False
-    return datetime.fromisoformat(record["observed"]["since"]) + RETENTION < datetime.fromisoformat(now)
+    return record["lifecycle"] == RETIRED and is_long_ago(record["observed"]["since"], now)
 
 
 def _gone(report: PlacementReport, known: frozenset[str], now: str, files: Files) -> Iterator[tuple[str, Record]]:

@@ -24,6 +24,8 @@ from controller.records.badges import application_badge, summary_badge, version_
 from controller.records.earlier import NOTHING, earlier
 from controller.records.files import Files, Layered
 from controller.records.identity import environment_key, identity
+from controller.records.instances import is_outlived
+from controller.records.leaving import group_files
 from controller.records.markdown import link, plain
 from controller.records.paths import (
     APPLICATION,
@@ -57,10 +59,16 @@ class _Line:
         return bool(self.record["lifecycle"] == ACTIVE)
 
 
-def overview(base: Files) -> Mapping[str, bytes | None]:
-    """Give README.md, and the badges and records of environments and fleet, where they differ from the base."""
+def overview(base: Files, now: str = "") -> Mapping[str, bytes | None]:
+    """Give README.md, and the badges and records of environments and fleet, where they differ from the base.
+
+    What was retired for so long at a time `now` that its records go is taken away.
+    """
     files = Layered(base)
-    records = tuple(_applications(files))
+    told = tuple(_applications(files))
+    records = tuple(one for one in told if not (now and is_outlived(one.record, now)))
+    if len(records) < len(told):
+        _remove([one.group for one in told], [one.group for one in records], files)
     environments: dict[EnvironmentName, list[_Line]] = {}
     applications: dict[ApplicationName, list[_Line]] = {}
     for one in records:
@@ -77,6 +85,23 @@ def overview(base: Files) -> Mapping[str, bytes | None]:
         files.write(path, data)
     files.write(README, _readme(active, refusal(base)).encode())
     return files.result()
+
+
+def _remove(told: Sequence[GroupRef], left: Sequence[GroupRef], files: Layered) -> None:
+    """Take the files of groups away, and of the environments and applications that had no others."""
+    for group in set(told) - set(left):
+        for path in group_files(group, files):
+            files.remove(path)
+    for environment in {one.environment for one in told} - {one.environment for one in left}:
+        for path in (environment_path(environment), *_both(f"badges/{segment(environment)}")):
+            files.remove(path)
+    for name in {one.application for one in told} - {one.application for one in left}:
+        for path in _both(f"badges/{APPLICATIONS}/{segment(name)}"):
+            files.remove(path)
+
+
+def _both(path: str) -> tuple[str, str]:
+    return f"{path}.svg", f"{path}.json"
 
 
 def _applications(files: Layered) -> Iterator[_Line]:

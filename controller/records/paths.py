@@ -66,8 +66,8 @@ def page_path(group: GroupRef) -> str:
 
 def badge_path(group: GroupRef, ending: str, *, of: str = "") -> str:
     """Give a badge's path; `of` is `sync`, `health` or `version`, "" for all of it."""
-    folder = f"badges/_{of}" if of else "badges"
-    return f"{folder}/{segment(group.environment)}/{segment(group.application)}.{ending}"
+    part = f"_{of}/" if of else ""
+    return f"badges/{segment(group.environment)}/{part}{segment(group.application)}.{ending}"
 
 
 def environment_badge_path(environment: EnvironmentName, ending: str) -> str:

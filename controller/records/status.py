@@ -12,16 +12,18 @@ from controller.model import (
     Health,
     JsonValue,
     ObjectReport,
+    PlacementRef,
     PlacementReport,
     Result,
     Revision,
     SyncStatus,
+    TargetName,
     Transition,
     format_path,
     headline_health,
     headline_sync,
 )
-from controller.records.earlier import NOTHING, Earlier, since
+from controller.records.earlier import NOTHING, Earlier, is_long_ago, since
 from controller.records.showing import shown, shown_revision, shown_time
 
 API_VERSION = "converge/v1"
@@ -32,7 +34,8 @@ VERSIONS = 5
 def status(transition: Transition, before: Earlier) -> dict[str, JsonValue]:
     """Give a group's status with one placement's new state. The other placements stay as they were recorded."""
     report, now = transition.report, shown_time(transition.at)
-    placements = {one["target"]: one for one in before.get("placements", ())}
+    gone = {one.target for one in outlived(transition.group, before, now)} - {report.placement.target}
+    placements = {one["target"]: one for one in before.get("placements", ()) if one["target"] not in gone}
     placements[report.placement.target] = placement_status(
         report, now, placements.get(report.placement.target, NOTHING)
     )
@@ -44,6 +47,15 @@ def status(transition: Transition, before: Earlier) -> dict[str, JsonValue]:
         "placements": [one for _, one in sorted(placements.items())],
         **_versions([one for _, one in sorted(placements.items())], before),
     }
+
+
+def outlived(group: GroupRef, before: Earlier, now: str) -> tuple[PlacementRef, ...]:
+    """Name the placements that have been gone for so long that their records go."""
+    return tuple(
+        PlacementRef(group.environment, group.application, TargetName(one["target"]))
+        for one in before.get("placements", ())
+        if one["lifecycle"] == RETIRED and is_long_ago(one["since"], now)
+    )
 
 
 def _versions(placements: list[Earlier], before: Earlier) -> dict[str, JsonValue]:

@@ -31,7 +31,7 @@ from controller.model import (
     TargetName,
     Transition,
 )
-from controller.records import overview, record
+from controller.records import Drawing, overview, record
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 987_654, tzinfo=UTC)
 COMMIT_1, COMMIT_2 = CommitId("1" * 40), CommitId("2" * 40)
@@ -66,7 +66,14 @@ class Branch:
         return changes
 
     def record(self, *transitions: Transition) -> Mapping[str, bytes | None]:
-        return self.take(record(transitions).derive(self))
+        """Tell transitions, and draw the pages of their groups."""
+        change = self.take(record(transitions).derive(self))
+        self.take(self._pages(*transitions))
+        return change
+
+    def _pages(self, *transitions: Transition) -> Mapping[str, bytes | None]:
+        drawn = Drawing(frozenset(one.group for one in transitions)).derive(self)
+        return {path: data for path, data in drawn.items() if path.startswith("pages/")}
 
     def overview(self) -> Mapping[str, bytes | None]:
         return self.take(overview(self))

@@ -62,12 +62,12 @@ def test_the_schemas_are_schemas(kind: str) -> None:
 
 def test_a_placement_is_told_in_status_instances_and_badges(branch: Branch) -> None:
     assert sorted(branch.record(moved(report()))) == [
-        "badges/_health/prod/shop.json",
-        "badges/_health/prod/shop.svg",
-        "badges/_sync/prod/shop.json",
-        "badges/_sync/prod/shop.svg",
-        "badges/_version/prod/shop.json",
-        "badges/_version/prod/shop.svg",
+        "badges/prod/_health/shop.json",
+        "badges/prod/_health/shop.svg",
+        "badges/prod/_sync/shop.json",
+        "badges/prod/_sync/shop.svg",
+        "badges/prod/_version/shop.json",
+        "badges/prod/_version/shop.svg",
         "badges/prod/shop.json",
         "badges/prod/shop.svg",
         "cmdb/prod/shop/_application.yaml",
@@ -77,7 +77,6 @@ def test_a_placement_is_told_in_status_instances_and_badges(branch: Branch) -> N
         "cmdb/prod/shop/hangzhou/shop/Ingress.networking.k8s.io/web.yaml",
         "cmdb/prod/shop/hangzhou/shop/Secret/db.yaml",
         "cmdb/prod/shop/hangzhou/shop/Service/web.yaml",
-        "pages/prod/shop.md",
         "status/prod/shop.yaml",
     ]
 
