@@ -92,6 +92,8 @@ class _Writer:
             kind = one.__class__
             if text is None:
                 self._complex_entry(key, one, lead, indent)
+            elif kind is str:
+                out.append(f"{lead}{text}: {self._string(one, indent + len(text) + 2, indent + 2)}\n")
             elif kind is dict and one:
                 out.append(f"{lead}{text}:\n")
                 self._mapping(one, indent + 2, first=" " * (indent + 2))

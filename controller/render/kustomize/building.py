@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from controller.documents import Memory, canonical, write_as_kustomize
 from controller.model import EntryKind, Invalid, Origin, Position, Problem, Stalled, Tree
+from controller.render.kustomize.edits import edit_all
 from controller.render.kustomize.kustomization import Additions, Kustomization, load_kustomization
 from controller.render.kustomize.loading import Loader
-from controller.render.kustomize.metadata import METADATA_LABELS, set_texts
+from controller.render.kustomize.metadata import METADATA_LABELS, setting_texts
 from controller.render.kustomize.nodes import to_json
 from controller.render.kustomize.ordering import sort_as_asked, sort_legacy
 from controller.render.kustomize.origins import MANAGED_BY, ORIGINS, TRANSFORMERS
@@ -120,7 +121,7 @@ def _finished(gathered: Accumulated, kustomization: Kustomization, order: Order)
     _sort(items, fields["sortOptions"], order, kustomization.path)
     metadata = fields["buildMetadata"]
     if MANAGED_BY in metadata:
-        set_texts(items, _MANAGED_BY, (METADATA_LABELS,))
+        edit_all(items, setting_texts(_MANAGED_BY, (METADATA_LABELS,)))
     kept = {annotation for option, annotation in _BUILD_METADATA.items() if option in metadata}
     _remove_notes(items, kept)
     return items
@@ -130,7 +131,7 @@ def _remove_notes(items: Resources, kept: AbstractSet[str] = frozenset()) -> Non
     """Remove the annotations that only the build needs, and those that nobody asked for in `buildMetadata`."""
     names = BUILD_ANNOTATIONS | (set(_BUILD_METADATA.values()) - kept)
     for one in items:
-        if one.annotations or len(kept) < len(_BUILD_METADATA):  # else blank annotations stay as they are written
+        if one.has_annotations or len(kept) < len(_BUILD_METADATA):  # else blank annotations stay as they are written
             one.remove_annotations(names)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 from controller.model import Stalled
 from controller.render.kustomize.configuration import Specs
+from controller.render.kustomize.edits import Edit
 from controller.render.kustomize.names import set_plain
 from controller.render.kustomize.nodes import is_null, is_scalar, text_of
 from controller.render.kustomize.paths import FieldsByKind, visit
@@ -19,35 +20,45 @@ from controller.render.kustomize.selecting import compile_go
 _CONTAINERS: Final = ("containers", "initContainers")
 
 
-def set_image(items: Iterable[Resource], image: Mapping[str, Any], specs: Specs) -> list[str]:
+def setting_image(image: Mapping[str, Any], specs: Specs) -> Edit:
     """Change an image wherever containers name it, at any depth of any kind but CustomResourceDefinition.
 
-    Gives warnings.
+    Warns where none does.
     """
     pattern = _pattern(image["name"])
-    is_found = False
+    known: dict[str, str | None] = {}  # the reference that comes in the place of one; None: it is another image
+
+    def reference(text: str) -> str | None:
+        return changed(text, image) if pattern.search(text) else None
 
     def set_one(container: Any, key: Any) -> None:
-        nonlocal is_found
         value = container[key]
         if is_null(value):
             return
         if not is_scalar(value):
             raise Stalled(f"{key}: a mapping or a list, where an image is wanted")
         text = text_of(value)
-        if pattern.search(text):
-            is_found = True
-            set_plain(container, key, changed(text, image))
+        if text not in known:
+            known[text] = reference(text)
+        new = known[text]
+        if new is not None:
+            set_plain(container, key, new)
 
     fields = FieldsByKind(specs)
-    for one in items:
+
+    def change(one: Resource) -> None:
         if one.kind == "CustomResourceDefinition":
-            continue
+            return
         for containers in _container_lists(one.value):
             _set_in(containers, set_one)
         for spec in fields.of(one.gvk):
             visit(one.value, spec, set_one)
-    return [] if is_found else [Idle(f"no container runs the image {image['name']}")]
+
+    def end() -> Sequence[str]:
+        is_found = any(new is not None for new in known.values())
+        return () if is_found else (Idle(f"no container runs the image {image['name']}"),)
+
+    return Edit(change, end)
 
 
 @lru_cache(maxsize=256)
@@ -60,14 +71,13 @@ def _container_lists(value: dict[str, Any]) -> Iterator[list[Any]]:
     waiting: list[Any] = [value]
     for one in waiting:
         if one.__class__ is dict:
-            for key, below in one.items():
+            for below in one.values():
                 kind = below.__class__
-                if kind is dict:
+                if kind is dict or kind is list:
                     waiting.append(below)
-                elif kind is list:
-                    waiting.append(below)
-                    if key in _CONTAINERS:
-                        yield below
+            for name in _CONTAINERS:
+                if name in one and one[name].__class__ is list:
+                    yield one[name]
         else:
             waiting.extend(below for below in one if below.__class__ is dict or below.__class__ is list)
 

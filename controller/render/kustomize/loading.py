@@ -154,12 +154,14 @@ def _refuse_remote(path: str) -> None:
 
 def _check_separators(data: bytes, place: str) -> None:
     """Refuse what kustomize can't read since it splits documents as text: directives, and content beside a `---`."""
-    directive = _DIRECTIVE.search(data)
+    directive = _DIRECTIVE.search(data) if b"%" in data else None
     if directive is not None:
         line = data[: directive.start("mark")].count(b"\n") + 1
         raise Invalid(
             [Problem(Position(place, line), "a YAML directive, which kustomize can't read", advice="Drop it.")]
         )
+    if data.count(b"\n---") == data.count(b"\n---\n"):
+        return
     for found in _SEPARATOR.finditer(data.replace(b"\r\n", b"\n")):
         rest = found[1].strip()
         if rest and not rest.startswith(b"#"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from controller.model import Stalled
 from controller.render.kustomize.configuration import Configuration, Specs, merge_specs, specs_of
+from controller.render.kustomize.edits import UNCHANGED, Edit
 from controller.render.kustomize.identity import Gvk
 from controller.render.kustomize.nodes import MISSING, Cell, as_key, is_null, restyled, styled, text_of
 from controller.render.kustomize.paths import FieldsByKind, FieldSpec, visit
@@ -15,21 +16,24 @@ from controller.render.kustomize.resource import Resource
 METADATA_LABELS: Final = FieldSpec(Gvk(), "metadata/labels", create=True)
 
 
-def set_texts(items: Iterable[Resource], texts: Mapping[str, str], specs: Specs) -> None:
+def setting_texts(texts: Mapping[str, str], specs: Specs) -> Edit:
     """Set every text in every field that a spec leads to; the fields are made where a spec says so.
 
     A text that is new in several fields of one resource is one node there: a later patch of one changes all.
     """
     if not texts:
-        return
+        return UNCHANGED
     styled_texts = [(key, styled(texts[key])) for key in sorted(texts)]
     fields = FieldsByKind(specs)
-    for one in items:
+
+    def change(one: Resource) -> None:
         mine = fields.of(one.gvk)
         for key, text in styled_texts:
             setter = _Setter(key, text)
             for spec in mine:
                 visit(one.value, spec, setter, dict)
+
+    return Edit(change)
 
 
 class _Setter:

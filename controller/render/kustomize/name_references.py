@@ -46,7 +46,7 @@ def fix_references(items: Resources, configuration: Configuration) -> None:
     index = _Index({}, {})
     for each in known:
         index.by_original_namespace.setdefault(each.original_namespace, []).append(each)
-        for name in {one.name for one in each.previous}:
+        for name in dict.fromkeys([one.name for one in each.previous]):
             index.by_name.setdefault(name, []).append(each)
     for each in known:
         if each.now.gvk.kind == "RoleBinding":
@@ -100,10 +100,10 @@ def _check_subjects(one: Resource) -> None:
 def _known(one: Resource) -> _Known:
     now, previous = one.id, one.previous_ids
     original = (previous[0] if previous else now).effective_namespace
-    return _Known(one, now, previous, frozenset(each.gvk for each in previous), one.namespace, original)
+    return _Known(one, now, previous, frozenset([each.gvk for each in previous]), now.namespace, original)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Referrer:
     """A resource whose field at `path` may hold the name of a resource of some kind."""
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
+from controller.model import Stalled
 from controller.render.kustomize.configuration import Specs
+from controller.render.kustomize.edits import Edit
 from controller.render.kustomize.identity import Gvk
 from controller.render.kustomize.nodes import MISSING, is_scalar, resolved, restyled, text_of, to_json
 from controller.render.kustomize.nodes import assign as assign_node
-from controller.render.kustomize.paths import FieldsByKind, visit
+from controller.render.kustomize.paths import FieldsByKind, Setter, visit
 from controller.render.kustomize.resource import PREFIXES, SUFFIXES, Resource
 
 _KEPT: Final = (
@@ -22,33 +25,41 @@ _KEPT: Final = (
 _NAME: Final = "metadata/name"
 
 
-def add_prefix(items: Iterable[Resource], prefix: str, specs: Specs) -> None:
-    _add(items, specs, PREFIXES, prefix, lambda text: prefix + text)
+def prefixing(prefix: str, specs: Specs) -> Edit:
+    return _adding(specs, PREFIXES, prefix, lambda text: prefix + text)
 
 
-def add_suffix(items: Iterable[Resource], suffix: str, specs: Specs) -> None:
-    _add(items, specs, SUFFIXES, suffix, lambda text: text + suffix)
+def suffixing(suffix: str, specs: Specs) -> Edit:
+    return _adding(specs, SUFFIXES, suffix, lambda text: text + suffix)
 
 
-def _add(items: Iterable[Resource], specs: Specs, note: str, affix: str, change: Any) -> None:
-    setter = _changing(change)
+def _adding(specs: Specs, note: str, affix: str, changed: Callable[[str], str]) -> Edit:
+    setter = _changing(changed)
     fields = FieldsByKind(specs)
-    for one in items:
-        first = one.original_id.gvk
-        if any(first.is_selected(kept) for kept in _KEPT):
-            continue
+
+    @cache
+    def is_kept(gvk: Gvk) -> bool:
+        return any(gvk.is_selected(kept) for kept in _KEPT)
+
+    def change(one: Resource) -> None:
+        first = one.original_gvk
+        if is_kept(first):
+            return
+        mine = fields.of(one.gvk)
         for spec in fields.of(first):
             if spec.path == _NAME:
                 one.append_note(note, affix)
                 if affix:
                     one.store_previous_id()
-            if spec in fields.of(one.gvk):
+            if spec in mine:
                 visit(one.value, spec, setter, str)
 
+    return Edit(change)
 
-def _changing(change: Any) -> Any:
+
+def _changing(changed: Callable[[str], str]) -> Setter:
     def set_changed(container: Any, key: Any) -> None:
-        set_plain(container, key, change(text_of(container[key])))
+        set_plain(container, key, changed(text_of(container[key])))
 
     return set_changed
 
@@ -57,8 +68,6 @@ def set_plain(container: Any, key: Any, text: str) -> None:
     """Set a scalar's text without a type (kyaml SetScalar): its style stays, and YAML decides what it is."""
     old = container[key]
     if not is_scalar(old):
-        from controller.model import Stalled  # noqa: PLC0415
-
         raise Stalled(f"{key}: a mapping or a list, where one value is wanted")
     assign_node(container, key, restyled(old, resolved(text)))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from controller.model import Stalled
 from controller.render.kustomize.configuration import Specs
-from controller.render.kustomize.identity import Gvk, is_cluster_scoped
+from controller.render.kustomize.edits import UNCHANGED, Edit
+from controller.render.kustomize.identity import Gvk, ResId, is_cluster_scoped
 from controller.render.kustomize.nodes import MISSING, assign, is_null, is_scalar, restyled, text_of
 from controller.render.kustomize.paths import FieldsByKind, FieldSpec, Setter, visit
 from controller.render.kustomize.resource import Resource
-from controller.render.kustomize.resources import Resources
+from controller.render.kustomize.resources import Key
 
 _METADATA: Final = FieldSpec(Gvk(), "metadata/namespace", create=True)
 _ROLE_BINDINGS: Final = frozenset({"RoleBinding", "ClusterRoleBinding"})
@@ -19,26 +21,34 @@ ALL_SERVICE_ACCOUNTS: Final = "allServiceAccounts"
 NONE: Final = "none"
 
 
-def set_namespace(
-    items: Resources, namespace: str, specs: Specs, *, unset_only: bool = False, subjects: str = DEFAULT_ONLY
-) -> None:
+def namespacing(namespace: str, specs: Specs, *, unset_only: bool = False, subjects: str = DEFAULT_ONLY) -> Edit:
     """Put every resource into a namespace, but those of kinds that are known to have none.
 
-    Raises Stalled when two resources come to have one id.
+    Raises Stalled in the end when two resources have come to have one id.
     """
     if not namespace:
-        return
+        return UNCHANGED
     if subjects not in {DEFAULT_ONLY, ALL_SERVICE_ACCOUNTS, NONE}:
         modes = f"{DEFAULT_ONLY}, {NONE} or {ALL_SERVICE_ACCOUNTS}"
         raise Stalled(f"setRoleBindingSubjects: {subjects!r}, where {modes} is wanted")
     fields = FieldsByKind(specs)
-    for one in items:
+    seen: dict[Key, Resource] = {}
+    twins: list[tuple[Resource, ResId]] = []
+
+    def change(one: Resource) -> None:
         if not one.is_empty:
             one.store_previous_id()
             set_namespace_of(one, namespace, fields, unset_only=unset_only, subjects=subjects)
-    items.ids_changed()
-    for one in items.twins():
-        raise Stalled(f"{one.source or one.name}: the namespace {namespace} makes two resources of one id, {one.id}")
+        now = one.id
+        if seen.setdefault(now.key, one) is not one:
+            twins.append((seen[now.key], now))
+
+    def end() -> Sequence[str]:
+        for one, now in twins:
+            raise Stalled(f"{one.source or now.name}: the namespace {namespace} makes two resources of one id, {now}")
+        return ()
+
+    return Edit(change, end)
 
 
 def set_namespace_of(

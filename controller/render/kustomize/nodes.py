@@ -29,6 +29,8 @@ from controller.documents import (
 )
 from controller.model import Stalled
 
+_RESOLVE: Final = RESOLVERS[Dialect.KUSTOMIZE]
+
 
 class Missing:
     """The type of `MISSING`: no field, which is not a null one."""
@@ -107,20 +109,22 @@ def text_of(value: Any) -> str:
 
 def styled(text: str) -> str:
     """Give a new string in the style of a freshly set field: in quotes where YAML 1.1 would read something else."""
+    if text and text[0] not in MAYBE_SPECIAL and "\n" not in text:
+        return text
     return text if is_string(text) and "\n" not in text else Quoted(text)
 
 
 def as_key(text: str) -> str:
     """Give a key as kyaml sets one, without a type: `true` is none that can be printed."""
-    if text[:1] not in MAYBE_SPECIAL or (resolved(text).__class__ is str):
-        return text
-    return BareKey(text)
+    return text if not text or resolved(text).__class__ is str else BareKey(text)
 
 
 def resolved(text: str) -> Any:
     """Read a plain text as YAML does: what becomes of a scalar that is set without a type."""
+    if text and text[0] not in MAYBE_SPECIAL:
+        return text
     try:
-        return RESOLVERS[Dialect.KUSTOMIZE](text)
+        return _RESOLVE(text)
     except ScalarError:
         return text
 

@@ -129,9 +129,8 @@ def apply_to(items: Resources, selected: Iterable[Resource], patch: Resource, ta
             copy.set_gvk(one.gvk)
             copy.set_kind(patch.kind)
             _merge(one, copy, table, moves)
-    kept = [one for one in items if not one.is_empty]
-    items.replace_all([])
-    items.extend(kept)
+    items.replace_all([one for one in items if not one.is_empty])
+    items.refuse_twins()
     return moves
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from controller.model import Stalled
 from controller.render.kustomize.configuration import specs_of
 from controller.render.kustomize.decoding import ListOf, MapOf, Optional, Struct, decode
+from controller.render.kustomize.edits import Edit, edit_all
 from controller.render.kustomize.fields import (
     CONFIG_MAP_ARGS,
     FIELD_SPECS,
@@ -21,16 +22,16 @@ from controller.render.kustomize.fields import (
     SELECTOR,
 )
 from controller.render.kustomize.generators import generate
-from controller.render.kustomize.images import set_image
+from controller.render.kustomize.images import setting_image
 from controller.render.kustomize.loading import Loader
-from controller.render.kustomize.metadata import set_texts
-from controller.render.kustomize.names import add_hash, add_prefix, add_suffix
-from controller.render.kustomize.namespaces import DEFAULT_ONLY, set_namespace, set_namespace_of
+from controller.render.kustomize.metadata import setting_texts
+from controller.render.kustomize.names import add_hash, prefixing, suffixing
+from controller.render.kustomize.namespaces import DEFAULT_ONLY, namespacing, set_namespace_of
 from controller.render.kustomize.nodes import MISSING, is_scalar, styled, text_of, to_json
 from controller.render.kustomize.patches import apply_json6902, apply_named, apply_patch, load_patch
 from controller.render.kustomize.paths import FieldsByKind, lookup, split_path
 from controller.render.kustomize.replacements import load_replacements, replace
-from controller.render.kustomize.replicas import set_replicas
+from controller.render.kustomize.replicas import setting_replicas
 from controller.render.kustomize.resource import Resource
 from controller.render.kustomize.resources import Resources, needs_hash
 from controller.render.kustomize.selecting import selector_of
@@ -96,58 +97,53 @@ def _check_builtin(one: Resource) -> None:
         raise Stalled(f"{where}{one.api_version} {one.kind} is a plug-in that would run a program, which is refused")
 
 
+def _editing(edit: Callable[[], Edit]) -> Transform:
+    return lambda items: edit_all(items, edit())
+
+
 def _annotations(_loader: Loader, value: Any, _table: MergeTable, _place: str) -> Transform:
     config = _config({"annotations": MapOf(str), "fieldSpecs": FIELD_SPECS}, value)
-    return lambda items: set_texts(items, config["annotations"], specs_of(config["fieldSpecs"]))
+    return _editing(lambda: setting_texts(config["annotations"], specs_of(config["fieldSpecs"])))
 
 
 def _labels(_loader: Loader, value: Any, _table: MergeTable, _place: str) -> Transform:
     config = _config({"labels": MapOf(str), "fieldSpecs": FIELD_SPECS}, value)
-    return lambda items: set_texts(items, config["labels"], specs_of(config["fieldSpecs"]))
+    return _editing(lambda: setting_texts(config["labels"], specs_of(config["fieldSpecs"])))
 
 
 def _image(_loader: Loader, value: Any, _table: MergeTable, _place: str) -> Transform:
     config = _config({"imageTag": IMAGE, "fieldSpecs": FIELD_SPECS}, value)
-    return lambda items: set_image(items, config["imageTag"], specs_of(config["fieldSpecs"]))
+    return _editing(lambda: setting_image(config["imageTag"], specs_of(config["fieldSpecs"])))
 
 
 def _replicas(_loader: Loader, value: Any, _table: MergeTable, _place: str) -> Transform:
     config = _config({"replica": REPLICA, "fieldSpecs": FIELD_SPECS}, value)
-    return lambda items: set_replicas(items, config["replica"], specs_of(config["fieldSpecs"]))
+    return _editing(lambda: setting_replicas(config["replica"], specs_of(config["fieldSpecs"])))
 
 
 def _namespace(_loader: Loader, value: Any, _table: MergeTable, _place: str) -> Transform:
     fields = {"metadata": OBJECT_META, "fieldSpecs": FIELD_SPECS, "unsetOnly": bool, "setRoleBindingSubjects": str}
     config = _config(fields, value)
-    return lambda items: set_namespace(
-        items,
-        config["metadata"]["namespace"],
-        specs_of(config["fieldSpecs"]),
-        unset_only=config["unsetOnly"],
-        subjects=config["setRoleBindingSubjects"] or DEFAULT_ONLY,
+    return _editing(
+        lambda: namespacing(
+            config["metadata"]["namespace"],
+            specs_of(config["fieldSpecs"]),
+            unset_only=config["unsetOnly"],
+            subjects=config["setRoleBindingSubjects"] or DEFAULT_ONLY,
+        )
     )
 
 
 def _prefix(_loader: Loader, value: Any, _table: MergeTable, _place: str) -> Transform:
     config = _config({"prefix": str, "fieldSpecs": FIELD_SPECS}, value)
     _needs_specs(value)
-
-    def transform(items: Resources) -> None:
-        add_prefix(items, config["prefix"], specs_of(config["fieldSpecs"]))
-        items.ids_changed()
-
-    return transform
+    return _editing(lambda: prefixing(config["prefix"], specs_of(config["fieldSpecs"])))
 
 
 def _suffix(_loader: Loader, value: Any, _table: MergeTable, _place: str) -> Transform:
     config = _config({"suffix": str, "fieldSpecs": FIELD_SPECS}, value)
     _needs_specs(value)
-
-    def transform(items: Resources) -> None:
-        add_suffix(items, config["suffix"], specs_of(config["fieldSpecs"]))
-        items.ids_changed()
-
-    return transform
+    return _editing(lambda: suffixing(config["suffix"], specs_of(config["fieldSpecs"])))
 
 
 def _prefix_suffix(loader: Loader, value: Any, table: MergeTable, place: str) -> Transform:

@@ -79,6 +79,9 @@ class Resource:
 
     @property
     def gvk(self) -> Gvk:
+        api_version, kind = self.value.get("apiVersion"), self.value.get("kind")
+        if api_version.__class__ is str and kind.__class__ is str:
+            return gvk_of(api_version, kind)
         return self.id.gvk
 
     @property
@@ -118,12 +121,12 @@ class Resource:
         annotations = self._raw_annotations()
         if PREVIOUS_NAMES not in annotations:
             return []
-        group, version, _ = self.gvk
-        names, namespaces, kinds = (text_of(annotations.get(note, MISSING)).split(",") for note in _PREVIOUS)
+        names, namespaces, kinds = [text_of(annotations.get(note, MISSING)).split(",") for note in _PREVIOUS]
         if not len(names) == len(namespaces) == len(kinds):  # an empty one is not noted
             raise Stalled(f"{self.source or self.id}: a patch has taken the kind or the name away")
+        api_version = self.gvk.api_version
         return [
-            ResId(Gvk(group, version, kind), name, namespace)
+            ResId(gvk_of(api_version, kind), name, namespace)
             for name, namespace, kind in zip(names, namespaces, kinds, strict=True)
         ]
 
@@ -133,17 +136,37 @@ class Resource:
         return previous[0] if previous else self.id
 
     @property
+    def original_gvk(self) -> Gvk:
+        """Give group and version as they are, and the kind that the resource had at first."""
+        previous = self.previous_ids
+        return previous[0].gvk if previous else self.gvk
+
+    @property
     def ids(self) -> list[ResId]:
         return [*self.previous_ids, self.id]
 
     def store_previous_id(self) -> None:
         now = self.id
-        self._append_notes(zip(_PREVIOUS, (now.name, now.effective_namespace, now.gvk.kind), strict=True))
+        notes = (
+            (PREVIOUS_NAMES, now.name),
+            (PREVIOUS_NAMESPACES, now.effective_namespace),
+            (PREVIOUS_KINDS, now.gvk.kind),
+        )
+        self._append_notes(notes)
 
     def _raw_annotations(self) -> dict[str, Any]:
         metadata = self.value.get("metadata")
         annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
         return annotations if isinstance(annotations, dict) else {}
+
+    @property
+    def has_annotations(self) -> bool:
+        return bool(self._raw_annotations())
+
+    def annotation(self, name: str) -> str | None:
+        """Give the text of one annotation; None where there is none of this name."""
+        value = self._raw_annotations().get(name, MISSING)
+        return None if value is MISSING else text_of(value)
 
     @property
     def annotations(self) -> dict[str, str]:
@@ -237,8 +260,8 @@ class Resource:
         self.refvars = list(other.refvars)
 
     def remove_annotations(self, names: frozenset[str]) -> None:
-        kept = {key: text_of(value) for key, value in self._raw_annotations().items() if key not in names}
-        self.set_annotations(kept)
+        """Remove annotations; those that stay are set anew, as every change of them does."""
+        self.set_annotations({key: text for key, text in self.annotations.items() if key not in names})
 
     def texts_of(self, field: str) -> dict[str, str]:
         """Give a map of text such as `data`."""

@@ -46,9 +46,11 @@ class Resources:
         """Find what has this id now."""
         return self._index().get(wanted.key, [])
 
-    def twins(self) -> list[Resource]:
-        """Find the first resources that have come to share an id."""
-        return next((found for found in self._index().values() if len(found) > 1), [])
+    def refuse_twins(self) -> None:
+        """Raise Stalled where two resources have come to one id."""
+        if len(self._index()) < len(self.items):
+            first, second, *_ = next(found for found in self._index().values() if len(found) > 1)
+            raise _taken(second, first)
 
     def _index(self) -> dict[Key, list[Resource]]:
         if self._now is None:
@@ -68,7 +70,8 @@ class Resources:
 
     def _note_names(self, one: Resource) -> None:
         assert self._by_name is not None  # noqa: S101
-        for name in {*one.notes(PREVIOUS_NAMES), one.name}:
+        names = one.notes(PREVIOUS_NAMES)
+        for name in {*names, one.name} if names else (one.name,):
             self._by_name.setdefault(name, []).append(one)
 
     def one_by_any_id(self, wanted: ResId) -> Resource:
@@ -79,10 +82,9 @@ class Resources:
         return found[0]
 
     def append(self, one: Resource) -> None:
-        wanted = one.id
-        taken = self._index().setdefault(wanted.key, [])
+        taken = self._index().setdefault(one.id.key, [])
         if taken:
-            raise Stalled(f"{_at(one)}{wanted} is there already{_also_at(taken[0])}: two resources can't have one id")
+            raise _taken(one, taken[0])
         self.items.append(one)
         taken.append(one)
         if self._by_name is not None:
@@ -147,6 +149,10 @@ def _merge_data(one: Resource, old: Resource) -> None:
             one.value[field] = {as_key(key): styled(merged[key]) for key in sorted(merged)}
     if origin is not None:
         one.set_annotations({**one.annotations, ORIGIN: origin})
+
+
+def _taken(one: Resource, by: Resource) -> Stalled:
+    return Stalled(f"{_at(one)}{one.id} is there already{_also_at(by)}: two resources can't have one id")
 
 
 def needs_hash(one: Resource) -> bool:

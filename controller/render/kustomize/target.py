@@ -6,10 +6,11 @@ the very end: hashes, name references, vars, local-config, order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 
 from controller.documents import Dialect, read_with_positions
 from controller.model import Element, FieldPath, Invalid, Position, Problem, Stalled
@@ -21,27 +22,29 @@ from controller.render.kustomize.configuration import (
     default_configuration,
 )
 from controller.render.kustomize.crds import configuration_of_definitions
+from controller.render.kustomize.edits import Edit
 from controller.render.kustomize.generators import generate, merge_options
 from controller.render.kustomize.identity import known_kinds
-from controller.render.kustomize.images import set_image
+from controller.render.kustomize.images import setting_image
 from controller.render.kustomize.kustomization import Additions, Kustomization, entry_line, load_kustomization
 from controller.render.kustomize.loading import Loader
-from controller.render.kustomize.metadata import label_specs, set_texts
+from controller.render.kustomize.metadata import label_specs, setting_texts
 from controller.render.kustomize.name_references import fix_references
-from controller.render.kustomize.names import add_hash, add_prefix, add_suffix
-from controller.render.kustomize.namespaces import set_namespace
+from controller.render.kustomize.names import add_hash, prefixing, suffixing
+from controller.render.kustomize.namespaces import namespacing
 from controller.render.kustomize.nodes import to_json
 from controller.render.kustomize.origins import Origin, add_transformation, note_origin, origin_from, set_origin
 from controller.render.kustomize.patches import apply_json6902, apply_named, apply_patch, load_patch
 from controller.render.kustomize.plugins import load_generator, load_transformer, named_patches
 from controller.render.kustomize.replacements import load_replacements, replace
-from controller.render.kustomize.replicas import set_replicas
+from controller.render.kustomize.replicas import setting_replicas
 from controller.render.kustomize.resource import Resource
 from controller.render.kustomize.resources import Idle, Resources, needs_hash
 from controller.render.kustomize.variables import Variables, add_variables, note_variables, resolve_variables
 from controller.render.merge_keys import MergeTable
 
-Step = tuple[str, FieldPath, Callable[[], Sequence[str] | None]]  # what it is called, where it is written, the work
+Work = Edit | Callable[[], Sequence[str] | None]
+Step = tuple[str, FieldPath, Work]  # what it is called, where it is written, the work
 LOCAL_CONFIG = "config.kubernetes.io/local-config"
 _VALIDATED_BY = "validated-by"
 
@@ -92,12 +95,15 @@ class Target:
         self._generate(into)
         for path in self._fields["components"]:
             self._add_directory(into, path, ("components", _entry(path)), is_component=True)
-        for kind, field_path, transform in self._transforms(into):
-            with self._errors(field_path):
-                self._warn(field_path, transform() or ())
-            into.items.drop_empty()
-            if kind and self._build.records_origins:
-                add_transformation(into.items, self._origin.configured(self._kustomization.name, kind))
+        for is_edit, steps in groupby(self._transforms(into), key=lambda step: isinstance(step[2], Edit)):
+            if is_edit:
+                self._edit(into.items, list(steps))
+                continue
+            for kind, field_path, transform in steps:
+                with self._errors(field_path):
+                    self._warn(field_path, transform() or ())
+                into.items.drop_empty()
+                self._note(into.items, kind)
         self._run_plugins(into)
         self._validate(into)
         with self._errors():
@@ -112,7 +118,34 @@ class Target:
         except Invalid:
             raise
         except Stalled as error:
-            raise Invalid([Problem(self._position(field_path), str(error))]) from error
+            raise self._wrong(field_path, error) from error
+
+    def _wrong(self, field_path: FieldPath, error: Stalled) -> Invalid:
+        return Invalid([Problem(self._position(field_path), str(error))])
+
+    def _edit(self, items: Resources, steps: Sequence[Step]) -> None:
+        """Take every resource through several edits before the next one."""
+        edits = [(kind, field_path, edit) for kind, field_path, edit in steps if isinstance(edit, Edit)]
+        at: FieldPath = ()
+        try:
+            for one in items:
+                for kind, field_path, edit in edits:
+                    at = field_path
+                    edit.change(one)
+                    self._note((one,), kind)
+            items.ids_changed()
+            for _, field_path, edit in edits:
+                at = field_path
+                self._warn(at, edit.end())
+        except Invalid:
+            raise
+        except Stalled as error:
+            raise self._wrong(at, error) from error
+
+    def _note(self, items: Iterable[Resource], kind: str) -> None:
+        """Note what has changed these, where `buildMetadata` asks for it."""
+        if self._build.records_origins:
+            add_transformation(items, self._origin.configured(self._kustomization.name, kind))
 
     def _add_resources(self, into: Accumulated, paths: list[str], name: str = "resources") -> None:
         for path in paths:
@@ -189,24 +222,24 @@ class Target:
         yield from self._patches(items)
         if fields["namespace"]:
             specs = configuration.of("namespace")
-            yield "NamespaceTransformer", ("namespace",), partial(set_namespace, items, fields["namespace"], specs)
+            yield "NamespaceTransformer", ("namespace",), namespacing(fields["namespace"], specs)
         if fields["namePrefix"]:
             specs = configuration.of("namePrefix")
-            yield "PrefixTransformer", ("namePrefix",), partial(add_prefix, items, fields["namePrefix"], specs)
-            yield "", (), items.ids_changed
+            yield "PrefixTransformer", ("namePrefix",), prefixing(fields["namePrefix"], specs)
         if fields["nameSuffix"]:
             specs = configuration.of("nameSuffix")
-            yield "SuffixTransformer", ("nameSuffix",), partial(add_suffix, items, fields["nameSuffix"], specs)
-            yield "", (), items.ids_changed
-        yield from self._metadata(items, configuration)
+            yield "SuffixTransformer", ("nameSuffix",), suffixing(fields["nameSuffix"], specs)
+        yield from self._metadata(configuration)
         for at, config in enumerate(fields["patchesJson6902"]):
             work = partial(apply_json6902, items, self._loader, config, self._place)
             yield "PatchJson6902Transformer", ("patchesJson6902", at), work
         for at, replica in enumerate(fields["replicas"]):
             specs = configuration.of("replicas")
-            yield "ReplicaCountTransformer", ("replicas", at), partial(set_replicas, items, replica, specs)
+            yield "ReplicaCountTransformer", ("replicas", at), setting_replicas(replica, specs)
         for at, image in enumerate(fields["images"]):
-            yield "ImageTagTransformer", ("images", at), partial(set_image, items, image, configuration.of("images"))
+            with self._errors(("images", at)):
+                edit = setting_image(image, configuration.of("images"))
+            yield "ImageTagTransformer", ("images", at), edit
         if fields["replacements"]:
             yield "ReplacementTransformer", ("replacements",), partial(self._replace, items)
 
@@ -234,15 +267,15 @@ class Target:
         for at, patch in enumerate(patches):
             yield "PatchTransformer", ("patches", at), partial(apply_patch, items, patch, table)
 
-    def _metadata(self, items: Resources, configuration: Configuration) -> Iterator[Step]:
+    def _metadata(self, configuration: Configuration) -> Iterator[Step]:
         fields = self._fields
         for at, label in enumerate(fields["labels"]):
             with self._errors(("labels", at)):
                 specs = label_specs(label, configuration)
-            yield "LabelTransformer", ("labels", at), partial(set_texts, items, label["pairs"], specs)
+            yield "LabelTransformer", ("labels", at), setting_texts(label["pairs"], specs)
         for name, kind in (("commonLabels", "LabelTransformer"), ("commonAnnotations", "AnnotationsTransformer")):
             if fields[name] or (name == "commonLabels" and fields["labels"]):
-                yield kind, (name,), partial(set_texts, items, fields[name], configuration.of(name))
+                yield kind, (name,), setting_texts(fields[name], configuration.of(name))
 
     def _run_plugins(self, into: Accumulated) -> None:
         configs = list(self._plugin_configs("transformers"))
@@ -326,9 +359,8 @@ def add_directory(
     target = Target(build, loader, kustomization, origin)
     if is_component:
         target.accumulate(into)
-        gathered = list(into.items)
-        into.items.replace_all([])
-        into.items.extend(gathered)  # two may have come to one id
+        into.items.ids_changed()
+        into.items.refuse_twins()
         return
     inner = Accumulated()
     target.accumulate(inner)
@@ -352,10 +384,9 @@ def finish_build(gathered: Accumulated, place: str) -> None:
     problems = [problem for one in items if (problem := _what_lacks(one, place)) is not None]
     if problems:
         raise Invalid(problems)
-    kept = [one for one in items if not _is_local(one)]
-    items.replace_all([])
+    items.replace_all([one for one in items if not _is_local(one)])
     try:
-        items.extend(kept)  # hashes and vars may have given two of them one name
+        items.refuse_twins()  # hashes and vars may have given two of them one name
     except Stalled as error:
         raise Invalid([Problem(Position(place), str(error))]) from error
 
@@ -370,5 +401,4 @@ def _what_lacks(one: Resource, place: str) -> Problem | None:
 
 
 def _is_local(one: Resource) -> bool:
-    mark = one.annotations.get(LOCAL_CONFIG)
-    return mark is not None and mark != "false"
+    return one.annotation(LOCAL_CONFIG) not in {None, "false"}
