@@ -99,9 +99,9 @@ class Target:
             if is_edit:
                 self._edit(into.items, list(steps))
                 continue
-            for kind, field_path, transform in steps:
+            for kind, field_path, work in steps:
                 with self._errors(field_path):
-                    self._warn(field_path, transform() or ())
+                    self._warn(field_path, (not isinstance(work, Edit) and work()) or ())
                 into.items.drop_empty()
                 self._note(into.items, kind)
         self._run_plugins(into)
