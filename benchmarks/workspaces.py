@@ -43,8 +43,8 @@ OWNER = ObjectKey("terraform", "Workspace", "", "shop")
 THING = 'resource "fake_thing" "{0}" {{\n  name = "{0}"\n  body = "one"\n}}\n'
 MANY = 'resource "terraform_data" "many" {{\n  count = {0}\n  input = {{ name = "n-${{count.index}}", size = 3 }}\n}}\n'
 PARSED_RESOURCES = 2_000
-SECONDS_PER_WORKSPACE = 0.6  # of the interval: half as much again as what one look takes of a processor
-ROUNDS = 3
+SECONDS_PER_WORKSPACE = 1.2  # of the interval: three times what one look takes of a processor
+ROUNDS = 2
 JITTER = 0.1
 
 
@@ -59,6 +59,7 @@ class Workspaces:
     workspaces: int
     interval: float
     looks: Sequence[int]  # of each workspace
+    gap: float  # the longest time that a workspace was not looked at
     slowest: float  # look of them, its wait for a place included
     peak_mebibytes: float
     found: Sequence[float]  # from a hand edit to the plan that tells it, over the interval
@@ -70,10 +71,19 @@ class Workspaces:
         return median(ours - bare for ours, bare in zip(self.ours, self.bare, strict=True))
 
     @property
+    def promised(self) -> float:
+        """Say how long after its interval a look may end: jitter, and rarer where looks take long."""
+        return JITTER * self.interval + (1 + SLOWEST) * self.slowest
+
+    @property
     def lateness(self) -> float:
-        """The latest find, as a share of what is promised: jitter, and rarer where looks take long."""
-        promised = JITTER * self.interval + (1 + SLOWEST) * self.slowest
-        return max(self.found, default=float("inf")) / promised
+        """The latest find, as a share of what is promised."""
+        return max(self.found, default=float("inf")) / self.promised
+
+    @property
+    def starved(self) -> float:
+        """The longest time without a look, as a share of what is promised."""
+        return self.gap / (self.interval + self.promised)
 
     @property
     def overhead(self) -> float:
@@ -87,7 +97,7 @@ async def measure_workspaces(count: int, runs: int) -> Workspaces:
         bare, ours, first, bare_init = await _overhead(fake, place, runs)
     with _cloud() as (fake, place):
         interval = max(5.0, SECONDS_PER_WORKSPACE * count)
-        looks, slowest, peak, found = await _schedule(fake, place, count, interval)
+        looks, gap, slowest, peak, found = await _schedule(fake, place, count, interval)
     parsed, parsed_bytes = _parse()
     return Workspaces(
         bare=bare,
@@ -97,6 +107,7 @@ async def measure_workspaces(count: int, runs: int) -> Workspaces:
         workspaces=count,
         interval=interval,
         looks=looks,
+        gap=gap,
         slowest=slowest,
         peak_mebibytes=peak,
         found=found,
@@ -120,10 +131,12 @@ async def _overhead(fake: FakeCloud, folder: Path, runs: int) -> tuple[Sequence[
         started = time.perf_counter()
         await place.converge(desired)
         first = time.perf_counter() - started
-        bare, ours = [], []
-        for _ in range(max(5, 3 * runs)):
+        bare: list[float] = []
+        ours: list[float] = []
+        for _ in range(max(3, runs)):
             bare.append(bare_tool.look())
-            await asyncio.sleep(SHORTEST_SECONDS)  # the last look counts no longer
+            pause = (1 + JITTER) * SLOWEST * (ours[-1] if ours else 0.0)
+            await asyncio.sleep(max(SHORTEST_SECONDS, pause))  # the last look counts no longer
             started = time.perf_counter()
             await place.plan(desired)
             ours.append(time.perf_counter() - started)
@@ -164,13 +177,15 @@ class _Bare:
 
 async def _schedule(
     fake: FakeCloud, folder: Path, count: int, interval: float
-) -> tuple[Sequence[int], float, float, Sequence[float]]:
+) -> tuple[Sequence[int], float, float, float, Sequence[float]]:
     """Have many workspaces look on their own schedule for a few intervals.
 
-    Gives the looks of each, the slowest look, the peak of memory, and for one hand edit per interval when it was found:
-    seconds over the interval.
+    Gives the looks of each, the longest time without one, the slowest look, the peak of memory, and for one hand edit
+    per interval when it was found: seconds over the interval.
     """
     looks: Counter[PlacementRef] = Counter()
+    ended: dict[PlacementRef, float] = {}
+    gap = 0.0
     found: list[float] = []
     slowest = 0.0
     async with open_place(fake, folder, interval_seconds=int(interval)) as place, asyncio.TaskGroup() as tasks:
@@ -180,12 +195,14 @@ async def _schedule(
         edited: dict[PlacementRef, float] = {}
 
         async def look(ref: PlacementRef) -> None:
-            nonlocal slowest
+            nonlocal slowest, gap
             started = time.perf_counter()
             await place.cloud.observe(ref, desired[ref])
             plan = await place.cloud.plan(desired[ref], apps[ref])
             looks[ref] += 1
-            slowest = max(slowest, time.perf_counter() - started)
+            now = time.perf_counter()
+            slowest, gap = max(slowest, now - started), max(gap, now - ended.get(ref, now))
+            ended[ref] = now
             if ref in edited and not plan.is_empty:
                 found.append(time.perf_counter() - edited.pop(ref) - interval)
             await place.cloud.apply(Permitted(plan), apps[ref], superseded=asyncio.Event())
@@ -194,14 +211,15 @@ async def _schedule(
         async with peak_memory(os.getpid()) as peak:
             await asyncio.gather(*(look(ref) for ref in refs))
             looks.clear()
-            slowest = 0.0
+            slowest = gap = 0.0
             for _ in range(ROUNDS):
                 victim = refs[len(found) % count]
                 fake.edit(victim.application, body="by hand")
                 edited[victim] = time.perf_counter()
                 await asyncio.sleep(interval)
         place.woken = None
-    return [looks[ref] for ref in refs], slowest, peak.mebibytes, found
+        gap = max(gap, *(time.perf_counter() - one for one in ended.values()))
+    return [looks[ref] for ref in refs], gap, slowest, peak.mebibytes, found
 
 
 def _desired(fake: FakeCloud, ref: PlacementRef) -> Desired:
@@ -253,7 +271,7 @@ def table(one: Workspaces) -> Iterator[str]:
     )
     yield (
         f"{one.workspaces} workspaces every {one.interval:g} s for {ROUNDS} intervals: {min(one.looks)} to "
-        f"{max(one.looks)} looks each, the slowest {one.slowest:.1f} s, "
+        f"{max(one.looks)} looks each, none for {one.gap:.0f} s at the longest, the slowest {one.slowest:.1f} s, "
         f"peak {one.peak_mebibytes:.0f} MiB (PSS, terraform and providers included)"
     )
     late = ", ".join(f"{seconds:+.1f}" for seconds in one.found)

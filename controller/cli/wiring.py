@@ -18,6 +18,7 @@ from controller.engine import (
     Archives,
     Checkout,
     Controller,
+    Folders,
     Footprints,
     Heads,
     Helm,
@@ -52,7 +53,7 @@ from controller.model import (
     Tree,
 )
 from controller.model import Target as TargetSpec
-from controller.render import ChartArchive, ChartHead, ChartTemplate, Decryption
+from controller.render import ChartArchive, ChartHead, ChartTemplate, Decryption, ModuleFolder, ModuleHead
 from controller.runtime import Clock, CredentialStore, SystemClock, Watcher, secrets_at_home
 from controller.targets import Target
 
@@ -99,10 +100,13 @@ def workshop_of(options: PlatformOptions) -> Workshop:
 def workshop_with(credentials: CredentialStore, cache: Path) -> Workshop:
     """Give what does the work of other programs for renders: CONVERGE_HELM and CONVERGE_SOPS, or found on PATH."""
     mirrors = Mirrors(cache / "mirrors", credentials)
+    heads = Heads(mirrors, SystemClock())
     return Workshop(
         {
             ChartArchive: Archives(mirrors),
-            ChartHead: Heads(mirrors, SystemClock()),
+            ChartHead: heads,
+            ModuleHead: heads,
+            ModuleFolder: Folders(mirrors),
             ChartTemplate: Helm(os.environ.get("CONVERGE_HELM") or "helm"),
             Decryption: Sops(credentials, os.environ.get("CONVERGE_SOPS") or "sops"),
         }

@@ -24,7 +24,7 @@ from controller.engine.events import (
     Tell,
 )
 from controller.engine.exporting import export_problems
-from controller.engine.fetching import Archives, Heads
+from controller.engine.fetching import Archives, Folders, Heads
 from controller.engine.footprints import Footprints
 from controller.engine.history import (
     Approved,
@@ -98,6 +98,7 @@ __all__ = [
     "ExportFailed",
     "Exported",
     "FieldDifference",
+    "Folders",
     "Footprints",
     "Heads",
     "Helm",

@@ -1,4 +1,4 @@
-"""Charts that a component of an OAM Application names: looked up at, and fetched from, what converge.yaml names."""
+"""Charts and modules that an application names: looked up at, and fetched from, what converge.yaml names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 from weakref import WeakValueDictionary
 
 from controller.documents import canonical
 from controller.git import GitTree, Mirrors
 from controller.model import Digest, EntryKind, JsonValue, Stalled, Transient, Unequipped
-from controller.render import ChartArchive, ChartHead, head_of
+from controller.render import ChartArchive, Head, ModuleFolder, ModuleHead, head_of
 from controller.runtime import Clock
+
+LARGEST_MODULE_BYTES: Final = 12 << 20  # in base64: what a workspace may hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,9 @@ class Archives:
 
 @dataclass(slots=True)
 class Heads:
-    """A craft for ChartHead: the host is asked once per `seconds`, whatever the number of those who follow a range.
+    """A craft for ChartHead and ModuleHead.
 
+    The host is asked once per `seconds`, whatever the number of those who follow a range or a ref.
     While it is away, what it said last holds.
     """
 
@@ -45,8 +49,11 @@ class Heads:
     _known: dict[Digest, tuple[float, bytes]] = field(default_factory=dict)
     _turns: WeakValueDictionary[Digest, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
-    async def __call__(self, need: ChartHead) -> bytes:
-        """Give the newest version that a range asks for. Raises Unequipped where the host has none (yet), Transient."""
+    async def __call__(self, need: Head) -> bytes:
+        """Give the newest version that a range asks for, or the commit of a ref.
+
+        Raises Unequipped where the host has none (yet), Transient.
+        """
         digest = need.digest
         turn = self._turns.setdefault(digest, asyncio.Lock())
         async with turn:
@@ -65,11 +72,49 @@ class Heads:
             self._known[digest] = now, found
             return found
 
-    async def _newest(self, need: ChartHead) -> bytes:
+    async def _commit(self, need: ModuleHead) -> bytes:
+        """Find the commit of a ref, which must be signed where its repository's must. Raises Stalled, Transient."""
+        mirror = self.mirrors.mirror(need.url, need.lender.credential)
+        commit = await mirror.resolve(need.ref)
+        if need.lender.ssh:
+            await mirror.verify(commit, need.lender.ssh, kind="ssh")
+        if need.lender.gpg:
+            await mirror.verify(commit, need.lender.gpg, kind="gpg")
+        return canonical({"commit": commit})
+
+    async def _newest(self, need: Head) -> bytes:
+        if isinstance(need, ModuleHead):
+            return await self._commit(need)
         mirror = self.mirrors.mirror(need.url, need.credential)
         about = await mirror.describe(await mirror.resolve(need.versions))
         _, version, digest = about.subject.rsplit(" ", 2)  # as `git.charts` writes it
         return head_of(version, digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """A craft for ModuleFolder."""
+
+    mirrors: Mirrors
+
+    async def __call__(self, need: ModuleFolder) -> bytes:
+        """Give a folder's files by their paths in the repository, in base64; none where it is not there."""
+        mirror = self.mirrors.mirror(need.url, need.credential)
+        tree = await mirror.tree(need.commit)
+        files: dict[str, JsonValue] = await mirror.compute(lambda: dict(_below(tree, need)))
+        return canonical(files)
+
+
+def _below(tree: GitTree, need: ModuleFolder) -> Iterator[tuple[str, str]]:
+    """Read a folder. Raises Stalled where it is larger than a module is."""
+    if tree.kind(need.folder) is not EntryKind.DIRECTORY:
+        return
+    left = LARGEST_MODULE_BYTES
+    for path, data in _files(tree, need.folder):
+        left -= len(data)
+        if left < 0:
+            raise Stalled(f"{need.where}: {need.folder or need.url} is larger than {LARGEST_MODULE_BYTES >> 20} MiB")
+        yield path, data
 
 
 def _files(tree: GitTree, folder: str) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ from controller.model import (
     Target,
     TargetName,
 )
-from controller.render import NOWHERE, Place, Surroundings
+from controller.render import NOWHERE, Lender, Place, Surroundings
 
 K = TypeVar("K")
 LOOK_BACK = 50  # first-parent ancestors that are tried
@@ -65,7 +65,7 @@ class Fleet:
 
 
 def fleet_of(platform: Platform, checkout: Checkout) -> Fleet:
-    surroundings = surroundings_of(platform)
+    surroundings = surroundings_of(platform, checkout)
     entries = {
         PlacementRef(environment.name, application.name, target): Entry(
             application,
@@ -105,7 +105,7 @@ def _gathered(pairs: Iterable[tuple[K, PlacementRef]]) -> Mapping[K, tuple[Place
     return {key: tuple(refs) for key, refs in found.items()}
 
 
-def surroundings_of(platform: Platform) -> Surroundings:
+def surroundings_of(platform: Platform, checkout: Checkout) -> Surroundings:
     """Give what applications may name of a platform beside themselves."""
     environments = platform.environments.values()
     return Surroundings(
@@ -118,7 +118,16 @@ def surroundings_of(platform: Platform) -> Surroundings:
         },
         applications={one.name: tuple(sorted(one.applications)) for one in environments},
         charts={one.url: one.credentials for one in platform.repositories.values() if one.is_chart},
+        modules={
+            one.url: _lender(one, signers_in(checkout, one))
+            for one in platform.repositories.values()
+            if not one.is_chart
+        },
     )
+
+
+def _lender(repository: Repository, signers: Signers) -> Lender:
+    return Lender(repository.credentials, signers.ssh, signers.gpg)
 
 
 def places_of(platform: Platform) -> Mapping[tuple[EnvironmentName, TargetName], Target]:
@@ -197,9 +206,14 @@ def checkout_for(application: Application, current: Callable[[str], Checkout]) -
 
 def signers_of(fleet: Fleet, repository: Repository) -> Signers:
     """Read the files of allowed signers from the platform tree; config has checked that they are there."""
+    return signers_in(fleet.checkout, repository)
+
+
+def signers_in(platform: Checkout, repository: Repository) -> Signers:
+    """Read the files of allowed signers from a platform's tree; config has checked that they are there."""
     if repository.verify is None:
         return Signers()
-    tree = fleet.checkout.tree
+    tree = platform.tree
     return Signers(
         ssh=tree.read(repository.verify.ssh) if repository.verify.ssh else b"",
         gpg=tree.read(repository.verify.gpg) if repository.verify.gpg else b"",

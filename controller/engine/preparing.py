@@ -22,6 +22,9 @@ from controller.render import (
     ChartTemplate,
     ClusterFacts,
     Decryption,
+    Head,
+    ModuleFolder,
+    ModuleHead,
     Needed,
     Prepared,
     Result,
@@ -30,7 +33,7 @@ from controller.render import (
 
 T = TypeVar("T")
 Facts: TypeAlias = "Callable[[], Awaitable[bytes]]"  # what a target is, as `facts_of` writes it
-Work: TypeAlias = ChartTemplate | ChartArchive | ChartHead | Decryption
+Work: TypeAlias = ChartTemplate | ChartArchive | Head | ModuleFolder | Decryption
 Craft: TypeAlias = "Callable[[Any], Awaitable[Result]]"  # does one kind of need; raises ConvergeErrors
 
 MOST_ROUNDS: Final = 16  # a need's result may lead to another need; more than this is a bug
@@ -59,7 +62,7 @@ class Workshop:
         self,
         do: Callable[[Prepared], Awaitable[T]],
         facts: Facts | None = None,
-        heads: MutableMapping[ChartHead, Result] | None = None,
+        heads: MutableMapping[Head, Result] | None = None,
     ) -> T:
         """Do what raises Needed where something is missing, with what it needs. Raises what it and the crafts raise.
 
@@ -84,7 +87,7 @@ class Workshop:
             decryptions += [one for one in needs if isinstance(one, Decryption)]
             if heads is not None:
                 for need in needs:
-                    if isinstance(need, ChartHead) and isinstance(found := prepared[need.digest], bytes):
+                    if isinstance(need, ChartHead | ModuleHead) and isinstance(found := prepared[need.digest], bytes):
                         heads[need] = found
         raise RuntimeError("a render needs something else whenever it is given what it needs")
 
@@ -99,15 +102,15 @@ class Workshop:
             results[digest] = one
         return results
 
-    async def head(self, need: ChartHead) -> Result:
-        """Ask what a range of versions leads to now. Raises Stalled, Transient."""
+    async def head(self, need: Head) -> Result:
+        """Ask what a range of versions, or a ref, leads to now. Raises Stalled, Transient."""
         found = await self._made(need)
         if isinstance(found, Stalled):
             raise found
         return found
 
     async def _one(self, digest: Digest, need: Work) -> Result | Stalled:
-        if isinstance(need, ChartHead):  # the state of the world, which whoever tells it keeps for as long as it holds
+        if isinstance(need, ChartHead | ModuleHead):  # the state of the world: who asks keeps it while it holds
             return await self._made(need)
         turn = self._turns.setdefault(digest, asyncio.Lock())
         async with turn:  # whoever needs the same waits for it, and does not do it again

@@ -36,7 +36,7 @@ from controller.model import (
 )
 from controller.render import (
     NO_FACTS,
-    ChartHead,
+    Head,
     Prepared,
     Read,
     Rendered,
@@ -60,7 +60,7 @@ class _Kept:
     wires: tuple[Wire, ...] = ()
     seconds: float = 0.0  # that the render took
     facts: bytes | None = None  # of its target, where it asked for them
-    heads: Mapping[ChartHead, Result] = field(default_factory=dict)  # what the ranges of versions that it asked led to
+    heads: Mapping[Head, Result] = field(default_factory=dict)  # what the ranges of versions that it asked led to
 
 
 LONG_SECONDS = 0.25  # an application whose render held everything up for so long goes to a worker the next time
@@ -77,7 +77,7 @@ class _Asked:
     def __init__(self, facts: Facts | None) -> None:
         self._facts = facts
         self.answer: bytes | None = None
-        self.heads: dict[ChartHead, Result] = {}
+        self.heads: dict[Head, Result] = {}
 
     async def __call__(self) -> bytes:
         if self.answer is None:

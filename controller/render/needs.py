@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 from controller.documents import canonical, decode, digest_of
-from controller.model import Capabilities, Digest, Invalid, JsonValue, Position, Secret, Stalled
+from controller.model import Capabilities, CommitId, Digest, Invalid, JsonValue, Position, Secret, Stalled
 
 Result: TypeAlias = "bytes | Secret"  # of a need's work; a Secret stays in the process that made it
 Prepared: TypeAlias = "Mapping[Digest, Result | Stalled]"  # a Stalled: the verdict on a need that can't be done
@@ -107,6 +107,54 @@ def version_of(head: Result) -> tuple[str, str]:
     return told["version"], told["digest"]
 
 
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """What reading a repository of the platform takes that lends modules: who may have signed, where that is asked."""
+
+    credential: str = ""
+    ssh: bytes = b""
+    gpg: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleHead:
+    """Where a ref of a repository leads that lends a Terraform module: its result is read by `commit_of`.
+
+    The state of the world, as a ChartHead.
+    """
+
+    url: str
+    ref: str  # a branch, tag or commit; "" is HEAD
+    lender: Lender
+    where: Position
+
+    @property
+    def digest(self) -> Digest:
+        signers = [sha256(one).hexdigest() for one in (self.lender.ssh, self.lender.gpg)]
+        return digest_of(canonical(["module", self.url, self.ref, self.lender.credential, *signers]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleFolder:
+    """A folder of a repository at a commit: its result is canonical JSON, files in base64 by their paths there."""
+
+    url: str
+    commit: CommitId
+    folder: str
+    credential: str
+    where: Position
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(canonical(["folder", self.url, self.commit, self.folder, self.credential]))
+
+
+def commit_of(head: Result) -> CommitId:
+    """Give the commit that a ref led to."""
+    told: Any = decode(head) if isinstance(head, bytes) else {}
+    return CommitId(told["commit"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decryption:
     """An encrypted file: its result is what it says in the clear, as a Secret.
@@ -150,7 +198,8 @@ def capabilities_of(facts: Result) -> Capabilities:
 
 # What charts are told where no cluster is asked: a version of ours, since each build of helm has another one.
 NO_FACTS: Final = facts_of(Capabilities("v1.36.0"))
-Need: TypeAlias = ChartTemplate | ChartArchive | ChartHead | Decryption | ClusterFacts
+Head: TypeAlias = ChartHead | ModuleHead  # the state of the world, that a render follows
+Need: TypeAlias = ChartTemplate | ChartArchive | Head | ModuleFolder | Decryption | ClusterFacts
 
 
 class Needed(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 
 from controller.documents import canonical, digest_of
@@ -27,7 +28,7 @@ from controller.model import (
     Tree,
     Unknown,
 )
-from controller.render.needs import Prepared
+from controller.render.needs import Lender, Prepared
 
 RENDERER_VERSION: Final = "1"  # part of every Desired's inputs: raise it when the same input gives other bytes
 
@@ -57,6 +58,18 @@ class Surroundings:
     places: Mapping[EnvironmentName, Mapping[TargetName, Place]] = field(default_factory=dict)
     applications: Mapping[EnvironmentName, tuple[ApplicationName, ...]] = field(default_factory=dict)
     charts: Mapping[str, str] = field(default_factory=dict)  # that converge.yaml names: URLs, with their credentials
+    modules: Mapping[str, Lender] = field(default_factory=dict)  # its git repositories, which may lend some
+
+    def lenders_digest(self) -> Digest:
+        """Give what tells two of them apart for who calls modules of other repositories."""
+        return digest_of(
+            canonical(
+                [
+                    [url, one.credential, *(sha256(keys).hexdigest() for keys in (one.ssh, one.gpg))]
+                    for url, one in sorted(self.modules.items())
+                ]
+            )
+        )
 
     def digest_for(self, group: GroupRef) -> Digest:
         """Give what tells two of them apart, for one group."""
@@ -66,7 +79,8 @@ class Surroundings:
             for name, one in sorted(found.items())
         ]
         charts: list[JsonValue] = [[url, credential] for url, credential in sorted(self.charts.items())]
-        return digest_of(canonical([places, [*sorted(self.applications.get(group.environment, ()))], charts]))
+        applications: list[JsonValue] = [*sorted(self.applications.get(group.environment, ()))]
+        return digest_of(canonical([places, applications, charts, self.lenders_digest()]))
 
 
 NOWHERE: Final = Surroundings()

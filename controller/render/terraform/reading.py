@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from controller.model import EntryKind, Invalid, JsonValue, Position, Problem
@@ -41,6 +41,16 @@ class Use:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a module from elsewhere."""
+
+    name: str
+    source: str
+    path: str
+    line: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
     """A module as its files show it before anything is evaluated."""
@@ -53,8 +63,17 @@ class Module:
     backend: str  # the back-end's type, "" for none
     needs: tuple[str, ...]  # what `init` looks at: when none of it moved, there is nothing to initialise anew
     local_calls: tuple[str, ...]  # folders of modules of the same tree
+    calls: tuple[Call, ...]  # of modules from elsewhere
     used: tuple[Use, ...]
     problems: tuple[Problem, ...]
+
+    def named(self, where: str) -> Module:
+        """Give a module whose places are told with the repository that it is of."""
+        problems = tuple(
+            replace(one, where=replace(one.where, path=f"{where}{one.where.path}")) for one in self.problems
+        )
+        used = tuple(replace(one, path=f"{where}{one.path}") for one in self.used)
+        return replace(self, used=used, problems=problems)
 
     def uses(self, what: str) -> list[JsonValue]:
         return [{"name": one.name, "path": one.path, "line": one.line} for one in self.used if one.what == what]
@@ -84,7 +103,12 @@ def read_module(tree: TrackedTree, folder: str) -> Module:
         local_calls=tuple(
             where for block, _ in calls if (where := _local(folder, _source_of(block) or "")) is not None
         ),
-        used=(*_used_providers(blocks, named), *_used_modules(calls), *_used_kinds(blocks)),
+        calls=tuple(_elsewhere(calls)),
+        used=(
+            *_used_providers(blocks, named),
+            *(Use("module", one.source, one.path, one.line) for one in _elsewhere(calls)),
+            *_used_kinds(blocks),
+        ),
         problems=(*problems, *_refusals(blocks), *_wrong_calls(calls, folder)),
     )
 
@@ -159,11 +183,11 @@ def _local(folder: str, source: str) -> str | None:
     return None if path.startswith("..") else "" if path == "." else path
 
 
-def _used_modules(calls: list[tuple[Block, str]]) -> Iterator[Use]:
+def _elsewhere(calls: list[tuple[Block, str]]) -> Iterator[Call]:
     for block, path in calls:
         source = _source_of(block)
         if source and not source.startswith(("./", "../")):
-            yield Use("module", source, path, block.attributes["source"].line)
+            yield Call(block.labels[0], source, path, block.attributes["source"].line)
 
 
 def _used_kinds(blocks: list[tuple[Block, str]]) -> Iterator[Use]:

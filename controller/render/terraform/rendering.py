@@ -28,6 +28,7 @@ from controller.model import (
 )
 from controller.render.request import RENDERER_VERSION, Read, Rendered, RenderRequest
 from controller.render.terraform.components import Found, WithFiles, components_of
+from controller.render.terraform.lending import OVERRIDE, Lent, address_of, digests, lent_to
 from controller.render.terraform.reading import LOCK_FILE, Module, is_override, is_source, is_values, read_module
 from controller.render.tracking import TrackedTree
 
@@ -50,11 +51,14 @@ def render_workspace(request: RenderRequest) -> Rendered:
         application = application.continued(WithFiles(request.application, found.files))
     modules = _modules(application, root)
     files = _files(application, root, modules)
+    lent = lent_to(modules, request)
+    modules = (*modules, *lent.modules)
     overlays, origins = _overlays(platform, root, request.overlays)
     problems = [*_problems(modules), *(one for module in modules for one in module.problems)]
     if problems:
         raise Invalid(problems)
-    body = canonical(_body(request, found, modules, {**files, **overlays}, origins))
+    files = _within(root, {**files, **lent.files, **lent.overrides(), **overlays})
+    body = canonical(_body(request, found, modules, files, {**origins, **lent.origins}))
     key = ObjectKey("terraform", KIND, "", request.placement.application)
     place = Origin(application.repository, found.written_in or modules[0].files[0], 1, application.commit)
     manifest = Manifest(key, "converge/v1", body, digest_of(body), place)
@@ -64,9 +68,19 @@ def render_workspace(request: RenderRequest) -> Rendered:
         request.revision,
         (manifest,),
         digest_of(canonical([[key.group, key.kind, key.namespace, key.name, manifest.digest]])),
-        digest_of(canonical(_inputs(request, reads))),
+        digest_of(canonical(_inputs(request, reads, lent))),
     )
-    return Rendered(desired=desired, reads=tuple(sorted({*reads, *probe.reads()})))
+    return Rendered(
+        desired=desired,
+        reads=tuple(sorted({*reads, *probe.reads()})),
+        surroundings=request.surroundings.digest_for(request.placement.group) if _asks(modules) else None,
+        follows=lent.follows,
+    )
+
+
+def _asks(modules: Iterable[Module]) -> bool:
+    """Tell whether it matters to a workspace which repositories the platform has."""
+    return any(address_of(call.source) is not None for module in modules for call in module.calls)
 
 
 def _root(tree: TrackedTree, probe: TrackedTree, request: RenderRequest) -> Found:
@@ -138,11 +152,17 @@ def _files(tree: TrackedTree, root: str, modules: Iterable[Module]) -> dict[str,
         for path in _below(tree, folder, (tree.real_path(folder),)):
             if path not in files:
                 files[path] = tree.read(path)
-        if len(files) > MAX_FILES or sum(map(len, files.values())) > MAX_BYTES:
-            raise Stalled(
-                f"{folder or '.'}: more than {MAX_FILES} files or {MAX_BYTES >> 20} MiB. "
-                "Point `path` at a folder that holds the module alone"
-            )
+        _within(folder, files)
+    return files
+
+
+def _within(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    """Give files that are not too many. Raises Stalled."""
+    if len(files) > MAX_FILES or sum(map(len, files.values())) > MAX_BYTES:
+        raise Stalled(
+            f"{folder or '.'}: more than {MAX_FILES} files or {MAX_BYTES >> 20} MiB. "
+            "Point `path` at a folder that holds the module alone"
+        )
     return files
 
 
@@ -206,6 +226,7 @@ def _body(
         except UnicodeDecodeError:
             binaries[path] = base64.b64encode(data).decode()
     needs = sorted({one for module in modules for one in module.needs})
+    needs += sorted(data.decode() for path, data in files.items() if posixpath.basename(path) == OVERRIDE)
     lock = texts.get(posixpath.join(root, LOCK_FILE), "")
     return {
         "root": root,
@@ -225,10 +246,11 @@ def _body(
     }
 
 
-def _inputs(request: RenderRequest, reads: tuple[Read, ...]) -> dict[str, JsonValue]:
+def _inputs(request: RenderRequest, reads: tuple[Read, ...], lent: Lent) -> dict[str, JsonValue]:
     return {
         "renderer": RENDERER_VERSION,
         "path": request.path,
         "parameters": {name: [type(value).__name__, value] for name, value in request.parameters.items()},
         "reads": [[one.repository, one.path, one.digest] for one in reads],
+        **({"modules": [*digests(lent)]} if lent.files else {}),
     }

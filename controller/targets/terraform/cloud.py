@@ -194,10 +194,10 @@ class Cloud:
             raise
 
     async def _look_anew(self, placed: _Placed, desired: Desired, application: Application) -> _Looked:
-        started = self._clock.monotonic()
         placed.looked = None
         placed.planner.workspace.drop()
         async with self._slots:
+            started = self._clock.monotonic()  # who waits for a place costs nothing meanwhile
             if application.state is State.PRESENT:
                 choice = await placed.planner.plan(desired)
             else:
