@@ -8,8 +8,9 @@ from controller.records.earlier import relation_types, schemas
 from controller.records.files import Files, Layered
 from controller.records.identity import Key, parse_key
 from controller.records.overview import overview
+from controller.records.paths import status_path
 from controller.records.platform import PlatformChange, record_platform
-from controller.records.remaining import Remaining, holds_records, remaining, status_of, statuses
+from controller.records.remaining import Remaining, holds_records, is_elsewhere, remaining, status_of, statuses
 from controller.records.reviews import Review, reviewed_plans
 from controller.records.workspaces import state_of
 
@@ -27,6 +28,7 @@ __all__ = [
     "Review",
     "application_badge",
     "holds_records",
+    "is_elsewhere",
     "overview",
     "parse_key",
     "record",
@@ -39,6 +41,7 @@ __all__ = [
     "schemas",
     "state_of",
     "status_of",
+    "status_path",
     "statuses",
     "summary_badge",
     "tally",

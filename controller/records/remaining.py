@@ -12,13 +12,15 @@ from controller.model import (
     EntryKind,
     EnvironmentName,
     GroupRef,
+    ObjectKey,
     PlacementRef,
     TargetName,
     Tree,
 )
 from controller.records.earlier import NOTHING, Earlier, earlier
 from controller.records.files import Files
-from controller.records.paths import FLEET, status_path
+from controller.records.identity import Key
+from controller.records.paths import FLEET, instance_path, status_path
 from controller.records.status import ACTIVE
 
 FOLDER = "status"
@@ -70,3 +72,14 @@ def remaining(files: Files) -> tuple[Remaining, ...]:
                 )
                 found.append(Remaining(placement, CommitId(commits["platform"])))
     return tuple(found)
+
+
+def is_elsewhere(files: Files, placement: PlacementRef, key: Key) -> bool:
+    """Tell whether another application in the environment has an object on the target now, as the records say."""
+    of = ObjectKey(key.group, key.kind, key.namespace, key.name)
+    path = instance_path(placement, of).split("/")
+    return any(
+        earlier(files, "/".join((*path[:2], name, *path[3:])), "Instance").get("lifecycle") == ACTIVE
+        for name in files.names("/".join(path[:2]))
+        if name != path[2]
+    )

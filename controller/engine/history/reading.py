@@ -17,7 +17,7 @@ from controller.engine.approvals import Approval, approvals, approvals_path
 from controller.engine.history.versions import State, Version, versions
 from controller.git import CommitInfo, Mirror
 from controller.model import PLATFORM, CommitId, EntryKind, GroupRef, Invalid, Tree
-from controller.records import schemas
+from controller.records import schemas, status_path
 
 STEPS: Final = (100, 400, 1000)  # commits of the records branch; the last is as far as a mirror goes
 APPROVALS_LIMIT: Final = 200  # commits of the platform repository that are looked through for approvals
@@ -57,7 +57,7 @@ async def read_history(mirror: Mirror, head: CommitId, group: GroupRef, *, limit
 
 def _states(log: Log, group: GroupRef) -> list[State]:
     """Read each state that the group's status file had, in order."""
-    path = f"status/{group.environment}/{group.application}.yaml"
+    path = status_path(group)
     return [
         State(info.commit, info.committed, status)
         for info, data in _changes(log, path)

@@ -3,16 +3,17 @@
 A version is proven when its commits render to exactly what was recorded of it, when its application commit bears the
 signature that the platform demanded then, and when the yeses that its policy asked for are in git, as many and by whom
 (`warrants.py`). It is refuted when any of that is other. What can't be looked into (a commit that the host has
-collected, a key that is not here) is open, with its reason.
+collected, a key that is not here, a deletion that no record explains: `deleting.py`) is open, with its reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from controller.engine.fleet import signers_of
+from controller.engine.history.deleting import unasked_deletions
 from controller.engine.history.reading import Approved
 from controller.engine.history.rendering import PastRender, render_at
 from controller.engine.history.versions import State, Version
@@ -65,17 +66,17 @@ async def prove(
     `head` is the platform's newest commit: what warrants a version must be in its history.
     """
     proofs: list[Proof] = []
-    older: dict[TargetName, dict[str, set[str]]] = {}  # by target, what earlier versions rendered, by key
-    ran: dict[TargetName, Revision] = {}
+    past: dict[TargetName, _Past] = {}
     for version, yeses in reversed(list(zip(found, approved, strict=True))):
         for target in map(TargetName, version.targets):
             states = applied_states(version, target)
             if not states:
                 continue
             placement = PlacementRef(group.environment, group.application, target)
-            claim = _Claim(placement, version, states, ran.get(target), tuple(yeses))
-            proofs.append(await _proof(claim, sources, head, older.setdefault(target, {})))
-            ran[target] = version.revision
+            before = past.setdefault(target, _Past())
+            claim = _Claim(placement, version, states, before.ran, tuple(yeses))
+            proofs.append(await _proof(claim, sources, head, before))
+            before.ran = version.revision
     return tuple(reversed(proofs))
 
 
@@ -90,6 +91,15 @@ def applied_states(version: Version, target: TargetName) -> tuple[State, ...]:
     )
 
 
+@dataclass(slots=True)
+class _Past:
+    """What is known of a target's earlier versions: what they rendered, by key, and what was recorded of the last."""
+
+    older: dict[str, set[str]] = field(default_factory=dict)
+    recorded: tuple[str, ...] = ()
+    ran: Revision | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """That a version ran on a target; `before` is what ran there until then, as far as that was read."""
@@ -101,7 +111,7 @@ class _Claim:
     approved: tuple[Approved, ...]
 
 
-async def _proof(claim: _Claim, sources: Sources, head: CommitId, older: dict[str, set[str]]) -> Proof:
+async def _proof(claim: _Claim, sources: Sources, head: CommitId, past: _Past) -> Proof:
     placement, version = claim.placement, claim.version
     try:
         render = await render_at(
@@ -110,8 +120,9 @@ async def _proof(claim: _Claim, sources: Sources, head: CommitId, older: dict[st
         wanted = rendered_contents(render.desired.manifests, placement)
         tree = await sources.records.tree(claim.states[-1].commit, repository=PLATFORM)
         recorded = await sources.records.compute(lambda: recorded_contents(BranchFiles(tree), placement))
-        content = tuple(differences_of(recorded, wanted, older))
-        doubts = Doubts()
+        content = tuple(differences_of(recorded, wanted, past.older))
+        before, past.recorded = past.recorded, tuple(recorded)
+        doubts = Doubts(unknown=await _unasked(claim, render, sources, (before, past.recorded)))
         for case in _cases(claim, render):
             doubts += await warranted(case, sources.platform, head, sources.records)
         wrong = (*doubts.wrong, *await _unsigned(render, version))
@@ -124,9 +135,23 @@ async def _proof(claim: _Claim, sources: Sources, head: CommitId, older: dict[st
     else:
         wrong = (*content, *wrong)
         for key, one in wanted.items():
-            older.setdefault(key, set()).add(one)
+            past.older.setdefault(key, set()).add(one)
     verdict = Verdict.REFUTED if wrong else Verdict.OPEN if doubts.unknown else Verdict.PROVEN
     return Proof(placement, version, verdict, (*wrong, *doubts.unknown))
+
+
+async def _unasked(
+    claim: _Claim, render: PastRender, sources: Sources, recorded: tuple[tuple[str, ...], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Say whether it deleted what takes a yes, and had none. A yes to its plan is weighed with its warrant."""
+    placement = claim.placement
+    if any((one.placements[placement.target]["applied"].get("warrant") or {}).get("plan") for one in claim.states):
+        return ()
+    tree = await sources.records.tree(claim.states[-1].commit, repository=PLATFORM)
+    found = await sources.records.compute(
+        lambda: unasked_deletions(placement, *recorded, render.entry.application, BranchFiles(tree))
+    )
+    return (found,) if found else ()
 
 
 def _cases(claim: _Claim, render: PastRender) -> Iterator[Case]:

@@ -13,18 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.model import Action, Application, ObjectKey, ObjectPlan, State
+from controller.targets.deletions import ALWAYS_ALLOWED, GENERATED_KINDS, PRECIOUS
 from controller.targets.kubernetes.cache import Member
 from controller.targets.kubernetes.inventory import Inventory
 from controller.targets.kubernetes.options import read_options
 
-PRECIOUS: Final = frozenset(
-    {"CustomResourceDefinition.apiextensions.k8s.io", "Namespace", "PersistentVolumeClaim"}
-)  # with each of them, what people keep in it goes too
 IRREPLACEABLE: Final = PRECIOUS | {"PersistentVolume", "StatefulSet.apps"}
-GENERATED_KINDS: Final = frozenset({"ConfigMap", "Secret"})
 # The suffix that kustomize gives what it generates (api/hasher: ten hex digits, five of them replaced by letters).
 GENERATED_NAME: Final = re.compile(r"^(?P<base>.+)-[bcdfghkmt2456789]{10}$")
-ALWAYS_ALLOWED: Final = 3  # deletions that no share forbids
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,3 +84,8 @@ async def test_approvals_are_the_commits_that_added_one(git_host: GitHost, shop:
     approved = await read_approvals(shop, head, SHOP)
     assert [[one.plan for one in some.approvals] for some in approved] == [["sha256:b"], ["sha256:a"]]
     assert approved[0].info.author == "Alice Example"
+
+
+async def test_an_application_whose_name_is_no_name_for_a_file_has_its_history(shop: Mirror) -> None:
+    head = await told(shop, {"status/prod/con~1143da2bc54c495c.yaml": status(placement("ap"))})
+    assert (await read_history(shop, head, group("prod/con"), limit=5)).versions
