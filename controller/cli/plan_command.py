@@ -189,7 +189,7 @@ def _show(
                 click.echo(click.style(f"  {unknown_line(one.unknown)}", fg="yellow"))
             for wait in waits.get(str(one.placement), ()):
                 click.echo(click.style(f"  {wait['what']}, waiting since {wait['since']}", fg="yellow"))
-    click.echo(summary(plans))
+    click.echo(summary(plans, unplanned=sum(one.plan is None for one in planned)))
 
 
 def _code(planned: Sequence[Planned]) -> int:

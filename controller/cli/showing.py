@@ -137,8 +137,8 @@ def change_json(change: FieldChange) -> dict[str, Any]:
     return result
 
 
-def summary(plans: Iterable[Plan]) -> str:
-    """Count a set of plans, as people read the last line of Terraform's."""
+def summary(plans: Iterable[Plan], *, unplanned: int = 0) -> str:
+    """Count a set of plans, as people read the last line of Terraform's, and those that could not be made."""
     counts = dict.fromkeys(Action, 0)
     pending = drifted = 0
     for plan in plans:
@@ -146,9 +146,10 @@ def summary(plans: Iterable[Plan]) -> str:
         drifted += plan.drifted
         for one in plan.objects:
             counts[one.action] += 1
+    missing = f"{unplanned} could not be planned." if unplanned else ""
     if not pending and not drifted:
-        return "Nothing to do: live is as git says."
+        return missing or "Nothing to do: live is as git says."
     verbs = ", ".join(
         f"{counts[action]} to {action}" for action in Action if action is not Action.NOTHING and counts[action]
     )
-    return f"{verbs} ({pending} pending, {drifted} drifted)."
+    return f"{verbs} ({pending} pending, {drifted} drifted). {missing}".rstrip()
