@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from controller.engine.bounded import TooMuch, bounded
 from controller.engine.fleet import Entry
 from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
 from controller.engine.preparing import Facts, Workshop, is_shareable
@@ -64,6 +66,7 @@ class _Kept:
 
 
 LONG_SECONDS = 0.25  # an application whose render held everything up for so long goes to a worker the next time
+MANY_BYTES = 256 << 10  # of files: one that reads more takes about as long, and goes to a worker at once
 WORTH_SECONDS = 2.0  # of rendering that waits at once, from which on the start of workers pays for itself
 NEWEST_SHARE = 0.2  # of the last render in the mean
 
@@ -122,13 +125,25 @@ class Renderer:
         `outputs` are what the group's other placements give out; one that is not there stands as a symbol. `facts` are
         asked for where a chart wants to know what its target is.
         """
-        asked = _Asked(facts)
+        return await self._rendered(placement, entry, application, platform, outputs, _Asked(facts))
+
+    async def _rendered(
+        self,
+        placement: PlacementRef,
+        entry: Entry,
+        application: Checkout,
+        platform: Checkout,
+        outputs: Outputs | None,
+        asked: _Asked,
+        most_bytes: int | None = None,
+    ) -> Rendered:
+        """Render as `rendered` says. Raises TooMuch where it would read more than `most_bytes`."""
         await self._forget_other(placement, asked)
         kept = self._kept.get(placement)
         wires = wires_of(entry, outputs or {})
         is_wired = kept is not None and kept.wires == wires
         if kept is None or not is_wired or not self._is_current(kept, placement, entry, application, platform):
-            kept = await self._render(placement, entry, application, platform, wires, asked)
+            kept = await self._render(placement, entry, application, platform, wires, asked, most_bytes)
         if isinstance(kept.result, Stalled):
             raise kept.result
         return kept.result
@@ -142,7 +157,7 @@ class Renderer:
         outputs: Outputs | None = None,
         facts: Facts | None = None,
     ) -> Rendered:
-        """Give the placement's desired state as `rendered` does, by way of a worker where many wait for theirs.
+        """Give the placement's desired state as `rendered` does, by a worker where many wait for theirs or it is large.
 
         Raises Transient too, where the worker is lost. What takes outputs in stays here: they may be secret.
         """
@@ -150,7 +165,7 @@ class Renderer:
         await self._forget_other(placement, asked)
         is_for_pool = not isinstance(entry.target, TerraformTarget) and not entry.application.inputs
         if self._pool is None or not is_for_pool or self.is_current(placement, entry, application, platform):
-            return await self.rendered(placement, entry, application, platform, outputs, asked)
+            return await self._rendered(placement, entry, application, platform, outputs, asked)
         self._waiting += 1
         try:
             await asyncio.sleep(0)  # whoever else was woken by the same commit says so first
@@ -158,7 +173,8 @@ class Renderer:
         finally:
             self._waiting -= 1
         if not is_worth_it:
-            return await self.rendered(placement, entry, application, platform, outputs, asked)
+            with suppress(TooMuch):
+                return await self._rendered(placement, entry, application, platform, outputs, asked, MANY_BYTES)
         self.renders += 1
         pool, request = self._pool, request_for(placement, entry, application, platform)
 
@@ -246,8 +262,8 @@ class Renderer:
         platform: Checkout,
         wires: tuple[Wire, ...],
         asked: _Asked,
+        most_bytes: int | None,
     ) -> _Kept:
-        self.renders += 1
         request = replace(request_for(placement, entry, application, platform), wires=wires)
 
         seconds = 0.0
@@ -256,12 +272,14 @@ class Renderer:
             nonlocal seconds
             started = time.perf_counter()
             try:
-                return _by_target(replace(request, prepared=prepared), entry)
+                ready = replace(request, prepared=prepared)
+                return _by_target(ready if most_bytes is None else bounded(ready, most_bytes), entry)
             finally:
                 seconds = time.perf_counter() - started
                 self._seconds += (seconds - self._seconds) * NEWEST_SHARE
 
         result = await self._result(here, asked)
+        self.renders += 1
         return self._keep(placement, entry, application, platform, wires, result, seconds, asked)
 
     async def follow(self, clock: Clock, seconds: float, moved: Callable[[list[PlacementRef]], None]) -> None:

@@ -159,3 +159,17 @@ async def test_what_took_long_goes_to_a_worker_the_next_time_though_it_is_alone(
     monkeypatch.setattr(rendering, "LONG_SECONDS", float("inf"))
     workers = pool.workers
     assert await after("4") == ({"x": "4"}, workers)
+
+
+async def test_what_turns_out_to_be_large_goes_to_a_worker_the_first_time(
+    git_host: GitHost, mirrors: Mirrors, pool: RenderPool
+) -> None:
+    large = config_map("large", x="1" * (rendering.MANY_BYTES // 2))
+    await git_host.create("apps", {"a/a.yaml": large, "a/b.yaml": config_map("b", x=large.decode())})
+    await git_host.create("platform", {"converge.yaml": b"{}"})
+    fleet = Fleet(git_host, mirrors, {"a": entry("a", "a")})
+    apps, platform = await fleet.head(APPS), await fleet.head(PLATFORM)
+    renderer = Renderer(pool=pool)
+    done = await renderer.rendered_soon(placement("a"), fleet.entries["a"], apps, platform)
+    assert (len(done.desired.manifests), pool.workers, renderer.renders) == (2, 1, 1)
+    assert await Renderer().rendered(placement("a"), fleet.entries["a"], apps, platform) == done
