@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from controller.cli.options import PlatformOptions
@@ -113,11 +115,17 @@ def workshop_with(credentials: CredentialStore, cache: Path) -> Workshop:
     )
 
 
+def _load_targets() -> None:
+    """Import what talks to clusters while git is waited for: it takes a quarter of a second, and is needed next."""
+    Thread(target=import_module, args=("controller.targets.kubernetes",), name="loading").start()
+
+
 async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:
     """Read the fleet as it is now, for a command that ends."""
+    _load_targets()
     credentials = CredentialStore(options.credential_directory)
     clock = SystemClock()
-    mirrors = Mirrors(options.cache / "mirrors", credentials)
+    mirrors = Mirrors(options.cache / "mirrors", credentials, is_one_moment=True)
     snapshot = await take_snapshot(_settings(options), mirrors, clock=clock, workshop=workshop_of(options))
     states = states_of(snapshot, mirrors, options, clock)
     return snapshot, target_opener(credentials, clock=clock, cache=options.cache, states=states)
@@ -144,9 +152,10 @@ async def look_to_work(options: PlatformOptions, hand: Identity, tell: Tell) -> 
 
 async def look_ahead(options: PlatformOptions, question: Question, *, into: str) -> tuple[Preview, OpenTarget]:
     """Read the fleet as it is now and as it would be with a commit, for a command that ends."""
+    _load_targets()
     credentials = CredentialStore(options.credential_directory)
     clock = SystemClock()
-    mirrors = Mirrors(options.cache / "mirrors", credentials)
+    mirrors = Mirrors(options.cache / "mirrors", credentials, is_one_moment=True)
     name = mirrors.mirror(options.url, options.credentials).path.stem
     footprints = Footprints(options.cache / "footprints" / f"{name}.json")
     snapshot = await take_snapshot(

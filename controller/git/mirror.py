@@ -52,10 +52,19 @@ class Deadlines:
 class Mirrors:
     """All mirrors under one folder, which is a cache: deleting it loses nothing."""
 
-    def __init__(self, root: Path, credentials: CredentialStore, *, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        credentials: CredentialStore,
+        *,
+        deadlines: Deadlines | None = None,
+        is_one_moment: bool = False,
+    ) -> None:
+        """With `is_one_moment`, where a ref is is asked once: for commands that look at the world at one moment."""
         self.root = root.absolute()
         self._credentials = credentials
         self._deadlines = deadlines or Deadlines()
+        self._is_one_moment = is_one_moment
         self._remote_threads = Threads(REMOTE_THREADS, "git-remote")
         self._local_threads = Threads(LOCAL_THREADS, "git-local")
         self._known: dict[tuple[str, str], Mirror] = {}
@@ -78,6 +87,7 @@ class Mirrors:
                 remote_threads=self._remote_threads,
                 local_threads=self._local_threads,
                 chart=chart,
+                is_one_moment=self._is_one_moment,
             )
         return self._known[key]
 
@@ -114,6 +124,7 @@ class Mirror:
         remote_threads: Threads,
         local_threads: Threads,
         chart: ChartAddress | None = None,
+        is_one_moment: bool = False,
     ) -> None:
         self._store = store
         self._credentials = credentials
@@ -123,6 +134,8 @@ class Mirror:
         self._writing = asyncio.Lock()
         self._objects = objects_at(store.path)
         self._trees: WeakSet[GitTree] = WeakSet()
+        self._is_one_moment = is_one_moment
+        self._answers: dict[str, Mapping[str, CommitId]] = {}  # by pattern, where they are asked for once
         self._chart: ChartHost | None = None
         if chart is not None:
             self._chart = ChartHost(
@@ -169,12 +182,17 @@ class Mirror:
         for pattern in patterns:
             if pattern.startswith("-") or not pattern.isprintable():
                 raise Stalled(f"{pattern!r} can't be the name of a ref")
+        if patterns and self._answers.keys() >= set(patterns):
+            return {name: commit for pattern in patterns for name, commit in self._answers[pattern].items()}
         argv = ("ls-remote", "--quiet", "--", self.url, *wire_patterns(patterns))
         answer = await self._in(self._remote_threads, lambda: self._talk(argv, self._deadlines.refs))
         if answer.status:
             raise failure(f"{self.url}: its branches can't be asked for", answer)
         await self._heal()
-        return read_advertisement(answer.stdout.decode(errors="replace"), patterns)
+        told = answer.stdout.decode(errors="replace")
+        if self._is_one_moment:
+            self._answers |= {pattern: read_advertisement(told, (pattern,)) for pattern in patterns}
+        return read_advertisement(told, patterns)
 
     async def heads(self, revisions: Collection[str]) -> Mapping[str, CommitId | Stalled]:
         """Find the commits of branches, tags and commit ids ("" is HEAD), or why there is none of a name.

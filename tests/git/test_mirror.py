@@ -246,3 +246,15 @@ async def test_a_pushed_branch_wakes_who_watches_a_repository_on_this_machine(
         watcher.watch(watchable, changed.set, is_recursive=True)
         await git_host.commit("shop", {"a": b"2"})
         await asyncio.wait_for(changed.wait(), 10)
+
+
+async def test_who_looks_at_one_moment_is_told_of_a_ref_once(git_host: GitHost, tmp_path: Path) -> None:
+    mirrors = Mirrors(tmp_path / "mirrors", CredentialStore(tmp_path / "none"), is_one_moment=True)
+    first = await git_host.create("shop", {"deploy/a.yaml": b"a: 1\n"})
+    shop = mirrors.mirror(git_host.url("shop"))
+    assert await shop.resolve("main") == first
+    second = await git_host.commit("shop", {"deploy/a.yaml": b"a: 2\n"})
+    assert await shop.resolve("main") == first
+    assert await shop.refs(["refs/heads/main"]) == {"refs/heads/main": first}
+    assert await shop.resolve("") == second  # nobody has asked for HEAD before
+    mirrors.close()

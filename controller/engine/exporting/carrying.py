@@ -7,15 +7,16 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
-
-import aiohttp
+from typing import TYPE_CHECKING, Final
 
 from controller.engine.backoff import backoff_seconds
 from controller.git import Files
 from controller.model import Export, JsonValue, Stalled, Transient
 from controller.records.exporters import RefusedError, Reply, Request, Talk
 from controller.runtime import Clock, Credential
+
+if TYPE_CHECKING:
+    import aiohttp
 
 DEADLINE_SECONDS: Final = 30.0
 ATTEMPTS: Final = 6
@@ -34,6 +35,8 @@ class EndPoint:
 
     async def carry(self, talk: Talk) -> None:
         """Carry a talk to its end. Raises Stalled for what is refused, Transient when no answer came."""
+        import aiohttp  # noqa: PLC0415  a tenth of a second that a command doesn't have
+
         credential = self._credential()
         timeout = aiohttp.ClientTimeout(total=DEADLINE_SECONDS)
         connector = aiohttp.TCPConnector(ssl=_tls(credential), limit=1)
@@ -49,6 +52,8 @@ class EndPoint:
 
     async def _ask(self, session: aiohttp.ClientSession, request: Request, headers: Mapping[str, str]) -> Reply:
         """Ask until there is an answer: asking twice does no harm."""
+        import aiohttp  # noqa: PLC0415  as above
+
         why = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:

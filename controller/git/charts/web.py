@@ -8,14 +8,15 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
-
-import aiohttp
 
 from controller.config import is_loopback
 from controller.model import Stalled, Transient
 from controller.runtime import Credential
+
+if TYPE_CHECKING:
+    import aiohttp
 
 SECONDS: Final = 60.0
 REDIRECTS: Final = 5
@@ -69,6 +70,8 @@ class Web:
         return await self._send(url, headers, limit)
 
     async def _send(self, url: str, headers: Mapping[str, str], limit: int) -> Response:
+        import aiohttp  # noqa: PLC0415  a tenth of a second that a command without charts doesn't have
+
         proxy = self.credential.proxy if self.credential else None
         try:
             async with self.session.get(
@@ -92,6 +95,8 @@ class Web:
 @asynccontextmanager
 async def web_to(base: str, credential: Credential | None) -> AsyncIterator[Web]:
     """Open the way to a host for the length of the block."""
+    import aiohttp  # noqa: PLC0415  as above
+
     context = ssl.create_default_context()
     if credential and credential.ca_bundle:
         context.load_verify_locations(cadata=credential.ca_bundle.reveal_text())
