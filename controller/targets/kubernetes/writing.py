@@ -31,12 +31,18 @@ from controller.targets.kubernetes.discovery import Discovery
 from controller.targets.kubernetes.errors import refusal
 from controller.targets.kubernetes.holding import hold
 from controller.targets.kubernetes.inventory import Inventories
-from controller.targets.kubernetes.judging import seen_member
+from controller.targets.kubernetes.judging import seen_body, seen_member
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.looking import Context
-from controller.targets.kubernetes.marking import NOTHING_LEFT, is_mark_path, is_ours
+from controller.targets.kubernetes.marking import NOTHING_LEFT, is_mark_path
 from controller.targets.kubernetes.planning import SHARED, Planner
-from controller.targets.kubernetes.requests import BY_MANAGER, apply_request, delete_request, managers_request
+from controller.targets.kubernetes.requests import (
+    BY_MANAGER,
+    apply_request,
+    delete_request,
+    get_request,
+    managers_request,
+)
 from controller.targets.kubernetes.running import Run, manifest_of
 from controller.targets.kubernetes.status import conflicts, is_modified
 from controller.targets.kubernetes.transferring import Transfers
@@ -229,21 +235,25 @@ class Writer:
 
         It would keep every field that git drops later. An object that was not ours keeps it: somebody wrote its fields.
         """
-        live = orjson.loads(body)
-        metadata = live["metadata"]
-        managed = metadata.get("managedFields") or []
-        others = [one for one in managed if one.get("manager") != FIRST_APPLY]
-        made_up = [one for one in managed if one.get("manager") == FIRST_APPLY]
-        named_us = any("f:converge/owner" in str(one.get("fieldsV1")) for one in made_up)
-        if not named_us or not is_ours(run.marks, manifest.key, live):
-            return
         resource = await self._discovery.resource(manifest.api_version, manifest.key.kind)
-        request = managers_request(resource, manifest.key, others, metadata["resourceVersion"])
-        answer = await self._send_as(run, request)
-        if answer.status == 200:
-            self._cache.note_applied(answer.body)
-        elif not is_modified(answer):
-            raise refusal(answer, manifest.key, where=str(manifest.origin))
+        for _ in range(ATTEMPTS):
+            seen = seen_body(body, manifest.key, run.marks)
+            others = [dict(one) for one in seen.managed if one.get("manager") != FIRST_APPLY]
+            made_up = [one for one in seen.managed if one.get("manager") == FIRST_APPLY]
+            named_us = any("f:converge/owner" in str(one.get("fieldsV1")) for one in made_up)
+            if not named_us or not seen.is_ours:
+                return
+            answer = await self._send_as(run, managers_request(resource, manifest.key, others, seen.resource_version))
+            if answer.status == 200:
+                self._cache.note_applied(answer.body)
+                return
+            if not is_modified(answer) and answer.status != 422:  # the patch's test of the version
+                raise refusal(answer, manifest.key, where=str(manifest.origin))
+            answer = await self._send_as(run, get_request(resource, manifest.key))  # its status counts on
+            if answer.status != 200:
+                raise refusal(answer, manifest.key, where=str(manifest.origin))
+            body = answer.body
+        raise Transient(f"{manifest.key}: it keeps changing while its managers are put in order")
 
 
 def _at_version(data: bytes, resource_version: str) -> bytes:
