@@ -39,6 +39,14 @@ SLOWEST: Final = 3.0  # what a look took is waited so many times more before the
 SHORTEST_SECONDS: Final = 1.0
 
 
+def pause_after(seconds: float, interval_seconds: float, *, chance: float) -> float:
+    """Give the seconds until the next look: the interval, jittered by a tenth either way; rarer for what takes long.
+
+    `chance` is in [0, 1).
+    """
+    return max(SHORTEST_SECONDS, (interval_seconds + SLOWEST * seconds) * (0.9 + 0.2 * chance))
+
+
 @dataclass(frozen=True, slots=True)
 class _Looked:
     """A plan that was made, of which state and until when it counts."""
@@ -242,9 +250,8 @@ class Cloud:
             placed.timer.cancel()
 
     def _pause(self, seconds: float) -> float:
-        """Say how long to wait until the next look: the interval, jittered by a tenth; rarer for what takes long."""
-        interval = self._means.spec.interval_seconds + SLOWEST * seconds
-        return max(SHORTEST_SECONDS, interval * (0.9 + 0.2 * self._chance()))
+        """Say how long to wait until the next look, after one that took so long."""
+        return pause_after(seconds, self._means.spec.interval_seconds, chance=self._chance())
 
     def _wake_in(self, placed: _Placed, placement: PlacementRef, seconds: float) -> None:
         if placed.timer is not None:

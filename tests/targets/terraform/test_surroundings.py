@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.model import Stalled, Unequipped
+from controller.model import Secret, Stalled, Unequipped
 from controller.runtime import CredentialStore
 from controller.targets.terraform.surroundings import is_in_memory, surroundings, variables_of
 
@@ -34,6 +34,22 @@ def test_a_credential_gives_the_variables_that_its_files_are_called_like(tmp_pat
 def test_how_terraform_runs_is_not_a_credential_s_to_say(tmp_path: Path, name: str) -> None:
     with pytest.raises(Stalled, match=name):
         given(tmp_path, "AWS_ACCESS_KEY_ID", name)
+
+
+def test_a_run_gets_the_machine_s_proxy_and_certificates_and_nothing_else_of_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
+    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8")
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/our-own.pem")
+    monkeypatch.setenv("AWS_PROFILE", "somebody's")
+    monkeypatch.setenv("TF_CLI_ARGS_plan", "-target=x")
+    own = {"AWS_CA_BUNDLE": Secret(b"/etc/ssl/clouds.pem"), "NO_PROXY": Secret(b"10.0.0.0/8,cloud.example.com")}
+    with surroundings(tmp_path / "cache", None, (), tmp_path) as found:
+        env = found.environment(own, data=tmp_path / "data")
+    assert (env["HTTPS_PROXY"], env["SSL_CERT_FILE"]) == ("http://proxy.example.com:3128", "/etc/ssl/our-own.pem")
+    assert (env["AWS_CA_BUNDLE"], env["NO_PROXY"]) == ("/etc/ssl/clouds.pem", "10.0.0.0/8,cloud.example.com")
+    assert not env.keys() & {"AWS_PROFILE", "TF_CLI_ARGS_plan"}
 
 
 def test_a_machine_without_a_tmpfs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
