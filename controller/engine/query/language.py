@@ -27,7 +27,7 @@ FIELDS: Final = (
 RELATIONS: Final[tuple[str, ...]] = relation_types()
 
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
-_TERM = re.compile(r"(?P<field>[A-Za-z_][A-Za-z0-9_.-]*)(?P<operator>!=|!~|<=|>=|=|~|<|>)(?P<value>.*)", re.DOTALL)
+_TERM = re.compile(r"(?P<field>[A-Za-z_][A-Za-z0-9_.-]*)(?P<operator>!=|!~|<=|>=|==?|~|<|>)(?P<value>.*)", re.DOTALL)
 _RELATED = re.compile(r"(?P<way>related|relatedBy):(?P<type>[A-Za-z*]+)(?:=(?P<which>.+))?")
 _EXAMPLE: Final = "Write it like kind=Deployment, image~nginx, replicas>3 or related:uses Secret/db."
 
@@ -89,11 +89,12 @@ def parse_query(text: str) -> Query:
 def _term(word: str) -> Term:
     found = _TERM.fullmatch(word)
     if found is None:
-        raise Stalled(f'query: "{word}" is no term. {_EXAMPLE}')
+        raise Stalled(f'query: "{word}" is no term (a field, an operator and a value, without blanks). {_EXAMPLE}')
     values = tuple(_values(found["value"]))
-    if found["operator"] in {"<", ">", "<=", ">="} and len(values) != 1:
+    operator = "=" if found["operator"] == "==" else found["operator"]  # as in kubectl's selectors
+    if operator in {"<", ">", "<=", ">="} and len(values) != 1:
         raise Stalled(f'query: "{word}" compares with several values. Name one.')
-    return Term(found["field"], found["operator"], values)
+    return Term(found["field"], operator, values)
 
 
 def _values(text: str) -> Iterator[str]:

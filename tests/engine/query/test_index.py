@@ -35,6 +35,7 @@ def found(index: Index, text: str) -> list[Any]:
     [
         ("", [PULL, SHOP, JOB, WEB, DB, STAGING]),
         ("kind=Deployment", [WEB, STAGING]),
+        ("kind==Deployment", [WEB, STAGING]),
         ("kind=deployment environment=prod", [WEB]),
         ("kind=Deployment,CronJob environment=prod", [JOB, WEB]),
         ("health!=Healthy", [JOB]),
