@@ -239,8 +239,10 @@ def _change(found: Difference, seen: Seen, *, is_same: bool) -> FieldChange:
 def _only_editor_elsewhere(seen: Seen, path: FieldPath) -> Editor | None:
     """Name who wrote in another version of the object, when that is one alone: its fields have other names than ours.
 
-    Every value has a holder, and none that speaks our version has this one.
+    Every value has a holder, and none that speaks our version has this one. Metadata is the same in all versions.
     """
+    if path[0] == "metadata":
+        return None
     ours = {one.get("apiVersion") for one in own_entries(seen.managed)}
     others = [
         one

@@ -162,7 +162,7 @@ def is_mark(name: str) -> bool:
 
 
 def is_mark_path(path: FieldPath) -> bool:
-    """Tell whether a field is one of these: never held, whatever policy says, since all else is known by them."""
+    """Tell whether a field is such a mark: never held, whatever policy says, since the object is known by them."""
     return len(path) == 3 and path[0] == "metadata" and isinstance(path[2], str) and is_mark(path[2])
 
 

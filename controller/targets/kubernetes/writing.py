@@ -249,10 +249,12 @@ class Writer:
                 return
             if not is_modified(answer) and answer.status != 422:  # the patch's test of the version
                 raise refusal(answer, manifest.key, where=str(manifest.origin))
-            answer = await self._send_as(run, get_request(resource, manifest.key))  # its status counts on
-            if answer.status != 200:
-                raise refusal(answer, manifest.key, where=str(manifest.origin))
-            body = answer.body
+            now = await self._send_as(run, get_request(resource, manifest.key))  # its status counts on
+            if now.status != 200:
+                raise refusal(now, manifest.key, where=str(manifest.origin))
+            if seen_body(now.body, manifest.key, run.marks).resource_version == seen.resource_version:
+                raise refusal(answer, manifest.key, where=str(manifest.origin))  # it was not the version
+            body = now.body
         raise Transient(f"{manifest.key}: it keeps changing while its managers are put in order")
 
 
