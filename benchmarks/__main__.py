@@ -86,7 +86,7 @@ class Goal:
 @click.option("--idle", "idle_seconds", default=60.0, show_default=True, help="Seconds of idleness that are counted.")
 @click.option("--clusters", default=30, show_default=True, help="Sandbox clusters of one application.")
 @click.option(
-    "--days", default=0, help="Days that `growth` simulates; without it, two hours.  [A day: some 10 minutes]"
+    "--days", default=0, help="Days that `growth` simulates; without it, two hours.  [A day: some 15 minutes]"
 )
 @click.option("--quick", is_flag=True, help="A small fleet, once: shows that all of it works, and judges nothing.")
 def main(  # a command line
