@@ -125,7 +125,7 @@ async def look_once(options: PlatformOptions) -> tuple[Snapshot, OpenTarget]:
     _load_targets()
     credentials = CredentialStore(options.credential_directory)
     clock = SystemClock()
-    mirrors = Mirrors(options.cache / "mirrors", credentials, is_one_moment=True)
+    mirrors = Mirrors(options.cache / "mirrors", credentials)
     snapshot = await take_snapshot(_settings(options), mirrors, clock=clock, workshop=workshop_of(options))
     states = states_of(snapshot, mirrors, options, clock)
     return snapshot, target_opener(credentials, clock=clock, cache=options.cache, states=states)
