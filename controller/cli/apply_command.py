@@ -116,7 +116,7 @@ async def _apply(asked: Asked, options: PlatformOptions, output: str) -> int:
         planned = await plan_all(work.snapshot, refs, work.open_target, done=lambda _one: step())
     _show_plans(planned, is_told=output == "text")
     chosen = _chosen(planned, asked)
-    if not chosen and not any(one.unknown for one in planned):
+    if all(one.plan is not None and one.plan.is_empty and not one.unknown for one in planned):
         click.echo(f"Nothing to do: {asked.group} is as git says.", err=True)
         return FINE
     _make_sure(asked, who=str(who))
@@ -144,9 +144,10 @@ def _show_plans(planned: Sequence[Planned], *, is_told: bool) -> None:
 def _chosen(planned: Sequence[Planned], asked: Asked) -> Mapping[TargetName, Digest]:
     """Give the plan that may be applied on each target; one that takes what nobody knows yet may be any.
 
-    Where plans were named, what is none of them may not. Raises Stalled where a named one is not there.
+    Where nothing was to be done, nothing may. Where plans were named, what is none of them may not. Raises Stalled
+    where a named one is not there.
     """
-    plans = {one.placement.target: one.plan for one in planned if one.plan is not None and not one.plan.is_empty}
+    plans = {one.placement.target: one.plan for one in planned if one.plan is not None}
     known = {one.placement.target for one in planned if not one.unknown}
     if not asked.plans:
         return {target: plan.hash for target, plan in plans.items() if target in known}

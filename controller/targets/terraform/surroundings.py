@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -134,11 +135,8 @@ def _work_folder(cache: Path, parent: Path) -> Iterator[Path]:
     for folder in (first, *(first.with_name(f"{first.name}-{number}") for number in range(1, _MOST_AT_ONCE))):
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-        status = folder.lstat()
-        if status.st_uid != os.getuid() or status.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
-            continue
         with ExitStack() as stack:
-            if not _is_taken(folder / "lock", stack):
+            if not (_is_ours(folder) and _is_taken(folder / "lock", stack)):
                 continue
             try:
                 yield folder
@@ -148,6 +146,15 @@ def _work_folder(cache: Path, parent: Path) -> Iterator[Path]:
             return
     with scratch("terraform", parent=parent) as other:
         yield other
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether a folder is this user's alone, and no link; False where another process is just taking it away."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return status.st_uid == os.getuid() and not status.st_mode & 0o077 and stat.S_ISDIR(status.st_mode)
 
 
 def _is_taken(lock: Path, stack: ExitStack) -> bool:
