@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,21 @@ from controller.cli.options import (
     platform_options,
     run_async,
 )
-from controller.model import Barrier, ByHand, Digest, GroupRef, PlacementReport, Stalled, SyncStatus, TargetName
+from controller.model import (
+    Barrier,
+    ByHand,
+    Digest,
+    GroupRef,
+    OnPending,
+    PlacementRef,
+    PlacementReport,
+    Stalled,
+    SyncStatus,
+    TargetName,
+)
 
 if TYPE_CHECKING:
-    from controller.engine import Planned
+    from controller.engine import Planned, Snapshot
 
 PREFIX = "sha256:"
 NOT_CHOSEN = Digest("none that was chosen")  # no plan has this hash
@@ -111,7 +122,8 @@ async def _apply(asked: Asked, options: PlatformOptions, output: str) -> int:
     work = await look_to_work(options, who, write_journal)
     by_hand = ByHand(who=str(who), why=asked.why, despite=asked.despite)
     refs = check_hand(work.snapshot, asked.group, by_hand)
-    check_key(asked.group, options)
+    if asked.plans or _waits_for_a_yes(work.snapshot, refs, by_hand):
+        check_key(asked.group, options)
     with counting("planned", len(refs)) as step:
         planned = await plan_all(work.snapshot, refs, work.open_target, done=lambda _one: step())
     _show_plans(planned, is_told=output == "text")
@@ -123,6 +135,12 @@ async def _apply(asked: Asked, options: PlatformOptions, output: str) -> int:
     reports = await apply_by_hand(work, refs, replace(by_hand, plans=chosen), timeout_seconds=asked.timeout_seconds)
     show(reports, output)
     return _code(reports)
+
+
+def _waits_for_a_yes(snapshot: Snapshot, refs: Iterable[PlacementRef], by_hand: ByHand) -> bool:
+    """Tell whether the yes of others counts, which they gave to a hash that was made with the controller's key."""
+    policies = {snapshot.entry(ref).application.sync.pending for ref in refs}
+    return OnPending.APPROVE in policies and not by_hand.passes(Barrier.APPROVAL)
 
 
 def _show_plans(planned: Sequence[Planned], *, is_told: bool) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from controller.engine import Planned
 
 PREFIX = "sha256:"
-PLAN_KEYS = "plan-keys"  # the credential with a key per environment, which the controller hashes plans with
 
 
 @click.command("approve")
@@ -74,16 +73,13 @@ def _asks(plan: Plan, *, asks_always: bool) -> bool:
 
 def check_key(group: GroupRef, options: PlatformOptions) -> None:
     """Refuse without the environment's plan key: hashes would be of this process alone, and no approval's."""
-    from controller.runtime import CredentialStore  # noqa: PLC0415
+    from controller.runtime import CredentialStore, PlanKeys  # noqa: PLC0415
 
-    try:
-        key = CredentialStore(options.credential_directory).get(PLAN_KEYS).value(group.environment)
-    except Stalled:
-        key = None
-    if key is None:
+    keys = PlanKeys(CredentialStore(options.credential_directory))
+    if keys.shared(group.environment) is None:
         raise Stalled(
-            f"{options.credential_directory / PLAN_KEYS / group.environment}: there is no such key. Without the one "
-            "that the controller has, no hash of a plan is the one that it waits for: copy it from there"
+            f"{keys.place(group.environment)}: there is no such key. Without the one that the controller has, no hash "
+            "of a plan is the one that it waits for: copy it from there"
         )
 
 

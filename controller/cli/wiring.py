@@ -56,7 +56,7 @@ from controller.model import (
 )
 from controller.model import Target as TargetSpec
 from controller.render import ChartArchive, ChartHead, ChartTemplate, Decryption, ModuleFolder, ModuleHead
-from controller.runtime import Clock, CredentialStore, SystemClock, Watcher, secrets_at_home
+from controller.runtime import Clock, CredentialStore, PlanKeys, SystemClock, Watcher, secrets_at_home
 from controller.targets import Target
 
 if TYPE_CHECKING:
@@ -261,8 +261,8 @@ def target_opener(
     credentials: CredentialStore, *, clock: Clock, cache: Path, states: StateKeeping | None = None
 ) -> OpenTarget:
     """Give the function by which the engine opens targets of any kind. `cache` is where providers are kept."""
-    logins = _logins()
-    clouds = functools.cache(lambda: _clouds(credentials, clock, cache, states))
+    logins, plan_keys = _logins(), PlanKeys(credentials)
+    clouds = functools.cache(lambda: _clouds(credentials, plan_keys, clock, cache, states))
 
     @asynccontextmanager
     async def open_target(
@@ -281,6 +281,7 @@ def target_opener(
                     environment,
                     installation,
                     credentials=credentials,
+                    plan_keys=plan_keys,
                     logins=logins,
                     clock=clock,
                     changed=changed,
@@ -293,7 +294,9 @@ def target_opener(
     return open_target
 
 
-def _clouds(credentials: CredentialStore, clock: Clock, cache: Path, states: StateKeeping | None) -> Clouds:
+def _clouds(
+    credentials: CredentialStore, plan_keys: PlanKeys, clock: Clock, cache: Path, states: StateKeeping | None
+) -> Clouds:
     """Take terraform's own configuration (mirrors, credentials of registries) from CONVERGE_TERRAFORM_CONFIG."""
     from controller.targets.terraform import WORK_VARIABLE, Clouds  # noqa: PLC0415  # only where an environment has such a target
 
@@ -302,6 +305,7 @@ def _clouds(credentials: CredentialStore, clock: Clock, cache: Path, states: Sta
     return Clouds(
         cache / "terraform",
         credentials=credentials,
+        plan_keys=plan_keys,
         clock=clock,
         configuration=Path(configuration) if configuration else None,
         hidden=(cache, *secrets_at_home()),

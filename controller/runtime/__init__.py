@@ -8,6 +8,7 @@ from controller.runtime.durable import write_whole
 from controller.runtime.environment import bare_environment
 from controller.runtime.logs import configure_logging, hide_secrets
 from controller.runtime.pipe import Pipe, PipeBroken
+from controller.runtime.plan_keys import PlanKeys
 from controller.runtime.process import Completed, Overdue, run
 from controller.runtime.scratch import scratch, sweep_scratch
 from controller.runtime.watching import Watcher
@@ -22,6 +23,7 @@ __all__ = [
     "Overdue",
     "Pipe",
     "PipeBroken",
+    "PlanKeys",
     "SystemClock",
     "Watcher",
     "bare_environment",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -14,16 +13,13 @@ from controller.model import (
     InstallationId,
     KubernetesTarget,
     PlacementRef,
-    Secret,
-    Stalled,
     Transient,
 )
-from controller.runtime import Clock, CredentialStore
+from controller.runtime import Clock, CredentialStore, PlanKeys
 from controller.targets.kubernetes.cluster import Cluster
 from controller.targets.kubernetes.credentials import Logins
 
 FIRST_LOOK_SECONDS: Final = 15.0
-PLAN_KEYS: Final = "plan-keys"  # the credential that holds a key per environment
 
 
 @asynccontextmanager
@@ -33,6 +29,7 @@ async def open_cluster(
     installation: InstallationId,
     *,
     credentials: CredentialStore,
+    plan_keys: PlanKeys,
     logins: Logins,
     clock: Clock,
     changed: Callable[[PlacementRef], None],
@@ -49,7 +46,7 @@ async def open_cluster(
         environment,
         installation,
         source=logins.source(spec, credentials),
-        plan_key=_plan_key(credentials, environment),
+        plan_key=plan_keys.of(environment),
         clock=clock,
         changed=notice,
     )
@@ -71,12 +68,3 @@ async def _first_look(cluster: Cluster, moved: asyncio.Event) -> None:
                 await moved.wait()
             else:
                 break
-
-
-def _plan_key(credentials: CredentialStore, environment: EnvironmentName) -> Secret:
-    """Read the key of an environment's plan hashes; without one, hashes of secret values hold for this process only."""
-    with suppress(Stalled):
-        key = credentials.get(PLAN_KEYS).value(environment)
-        if key is not None:
-            return key
-    return Secret(secrets.token_bytes(32))

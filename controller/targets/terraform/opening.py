@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import random
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
 
 from controller.model import (
     EnvironmentName,
     InstallationId,
     PlacementRef,
-    Secret,
     Stalled,
     StateInGit,
     TerraformTarget,
     Unequipped,
 )
-from controller.runtime import Clock, CredentialStore, bare_environment
+from controller.runtime import Clock, CredentialStore, PlanKeys, bare_environment
 from controller.targets.states import StateKeeper
 from controller.targets.terraform.cloud import Cloud
 from controller.targets.terraform.keeping import Drawer, OpenSession, unkept
@@ -27,8 +24,6 @@ from controller.targets.terraform.planning import Means
 from controller.targets.terraform.sealing import Sealer
 from controller.targets.terraform.surroundings import MEMORY, Surroundings, is_in_memory, surroundings, variables_of
 from controller.targets.terraform.tool import find_program
-
-PLAN_KEYS: Final = "plan-keys"  # the credential that holds a key per environment
 
 
 class Clouds:
@@ -44,6 +39,7 @@ class Clouds:
         cache: Path,
         *,
         credentials: CredentialStore,
+        plan_keys: PlanKeys,
         clock: Clock,
         configuration: Path | None,
         hidden: Iterable[Path] = (),
@@ -52,6 +48,7 @@ class Clouds:
     ) -> None:
         self._cache = cache
         self._credentials = credentials
+        self._plan_keys = plan_keys
         self._clock = clock
         self._configuration = configuration
         self._hidden = (credentials.root, *hidden)
@@ -84,7 +81,7 @@ class Clouds:
                 program=program,
                 surroundings=shared,
                 variables=lambda: variables_of(spec.credentials, self._credentials),
-                plan_key=self._plan_key(environment),
+                plan_key=self._plan_keys.of(environment),
                 clock=self._clock,
                 session=session,
             )
@@ -136,14 +133,6 @@ class Clouds:
                 return self._drawers[said, placement]
 
             yield lambda placement: lambda: desk.session(drawer(placement))
-
-    def _plan_key(self, environment: EnvironmentName) -> Secret:
-        """Read the key of an environment's plan hashes; without one they hold for this process only."""
-        with suppress(Stalled):
-            key = self._credentials.get(PLAN_KEYS).value(environment)
-            if key is not None:
-                return key
-        return Secret(secrets.token_bytes(32))
 
 
 def sealer_of(said: StateInGit, credentials: CredentialStore) -> Sealer:

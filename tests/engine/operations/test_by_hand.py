@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -111,7 +112,9 @@ async def test_what_nobody_approved_is_applied_by_hand_alone_and_never_proven(
 async def test_by_hand_is_refused_where_it_is_no_way(loop: Loop, live: Api, person: Person) -> None:
     await loop.host.create("shop", {"deploy/a.yaml": config_map("a", x="one")})
     await loop.platform({"shop": {}}, sync={"pending": "report"}, spec={"suspend": True})
+    shutil.rmtree(loop.directory / "credentials" / "plan-keys")  # nobody's approval counts here
     apply = ("apply", "dev/shop", "--yes", "--why")
+    assert "there is no such key" in await person.is_refused(*apply, "Look.", "--plan", "ab")
     assert "says why" in await person.is_refused(*apply, " ")
     assert "nobody is there" in await person.is_refused("apply", "dev/shop", "--why", "Look.")
     suspended = await person.types(*apply, "Look.", "--despite", "report")

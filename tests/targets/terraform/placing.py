@@ -34,7 +34,7 @@ from controller.model import (
 )
 from controller.render import RenderRequest, overlay_paths
 from controller.render.terraform import render_workspace
-from controller.runtime import CredentialStore, SystemClock
+from controller.runtime import CredentialStore, PlanKeys, SystemClock
 from controller.targets import StateKeeper
 from controller.targets.terraform import Cloud, Clouds
 from tests.fixtures.terraform import FakeCloud
@@ -124,6 +124,7 @@ def clouds_of(
     return Clouds(
         directory / "cache",
         credentials=store,
+        plan_keys=PlanKeys(store),
         clock=SystemClock(),
         configuration=fake.configuration,
         keepers=keepers,
