@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -61,7 +61,8 @@ async def in_force(api: Api, *bodies: Body) -> AsyncIterator[None]:
         yield
     finally:
         for body in reversed(bodies):
-            await api.delete(body)
+            with suppress(ApiError):  # gone already
+                await api.delete(body)
 
 
 async def is_refused(api: Api, body: Body) -> bool:
@@ -71,6 +72,13 @@ async def is_refused(api: Api, body: Body) -> bool:
         assert WORDS in error.message  # noqa: PT017 - any other refusal is none of the policy's
         return True
     return False
+
+
+async def until_refused(api: Api, body: Body, *, is_so: bool = True) -> None:
+    """Wait until the server acts by a policy, or no longer does: it says neither."""
+    async with asyncio.timeout(60):
+        while await is_refused(api, body) is not is_so:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.05)
 
 
 async def test_what_a_mutating_policy_rewrites_is_no_drift(cluster: KubeAccess, api: Api) -> None:
@@ -116,9 +124,7 @@ async def test_a_policys_denial_is_told_in_its_own_words_until_it_goes(cluster: 
     ours, other = config_map("a", cluster.namespace, x="1"), config_map("b", cluster.namespace, owner="us")
     async with placed(cluster) as place:
         async with in_force(api, *policy):
-            async with asyncio.timeout(60):
-                while not await is_refused(api, ours):  # noqa: ASYNC110 - the server says nothing when it begins
-                    await asyncio.sleep(0.05)
+            await until_refused(api, ours)
             with pytest.raises(Stalled) as told:
                 await place.plan(ours, other)
             assert WORDS in str(told.value)
@@ -129,8 +135,6 @@ async def test_a_policys_denial_is_told_in_its_own_words_until_it_goes(cluster: 
             assert isinstance(applied.failure, Stalled)
             assert WORDS in str(applied.failure)
             place.policy(preflight=True)
-        async with asyncio.timeout(60):
-            while await is_refused(api, ours):  # noqa: ASYNC110 - nor when it ends
-                await asyncio.sleep(0.05)
+        await until_refused(api, ours, is_so=False)
         assert (await place.sync(ours, other)).failure is None
         await has_rest(place, ours, other)
