@@ -186,7 +186,18 @@ def sync_of_run(facts: Facts) -> tuple[SyncStatus, str]:
         return SyncStatus.DRIFTED, reason
     if held_back:
         return SyncStatus.PENDING, reason
-    return SyncStatus.SYNCED, ""
+    return (SyncStatus.PENDING if _is_leaving(facts) else SyncStatus.SYNCED), ""
+
+
+def _is_leaving(facts: Facts) -> bool:
+    """Tell whether something that git dropped is still being deleted: its health says what holds it."""
+    if facts.desired is None or facts.observation is None:
+        return False
+    wanted = {one.key for one in facts.desired.manifests}
+    return any(
+        one.health is Health.TERMINATING and one.part_of is None and one.key not in wanted
+        for one in facts.observation.objects
+    )
 
 
 def _held_back(facts: Facts) -> tuple[ObjectPlan, ...]:

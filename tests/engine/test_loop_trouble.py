@@ -115,11 +115,12 @@ async def test_what_holds_up_a_deletion_is_named_and_an_ending_namespace_is_wait
         mark = loop.mark()
         await loop.host.commit("shop", {"deploy/b.yaml": None}, message="Drop b")
         held = await loop.until(PlacementReconciled, is_held, since=mark)
+        assert held.report.sync is SyncStatus.PENDING
         assert "ConfigMap" in held.report.reason
         assert FINALIZER in held.report.reason
         mark = loop.mark()
         await live.patch(named("b"), {"metadata": {"finalizers": None}})
-        await loop.report("shop", health=Health.HEALTHY, since=mark)
+        await loop.synced("shop", since=mark)
 
         await live.create({**named("theirs"), "metadata": {"name": "theirs", "finalizers": [FINALIZER]}})
         mark = loop.mark()
