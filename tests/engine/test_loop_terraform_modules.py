@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from controller.engine import Folders, Heads, PlatformAccepted, Workshop
+from controller.engine import Folders, Heads, PlacementReconciled, PlatformAccepted, Workshop
 from controller.git import Mirrors
-from controller.model import SyncStatus
+from controller.model import Result, SyncStatus
 from controller.render import ModuleFolder, ModuleHead
 from controller.runtime import CredentialStore, SystemClock
 from controller.sandbox import GitHost
@@ -79,6 +79,12 @@ async def test_a_module_of_another_repository_follows_its_branch_where_the_platf
         mark = loop.mark()
         await loop.host.commit("modules", {"notes.txt": b"of no module\n"})
         await loop.host.commit("modules", lent("two"))
-        moved = await loop.synced("shop", since=mark)
+        moved = await loop.until(PlacementReconciled, has_changed_the_thing, since=mark)
+        assert moved.report.sync is SyncStatus.SYNCED
         assert (fake_cloud.get("web") or {})["body"] == "two"
-        assert [one.result for one in moved.objects if one.key.name == "module.web.module.thing.fake_thing.web"]
+
+
+def has_changed_the_thing(event: PlacementReconciled) -> bool:
+    """Tell a run that changed it from one that looked again, as after the commit that touches no module."""
+    name = "module.web.module.thing.fake_thing.web"
+    return any(one.result is Result.CONFIGURED for one in event.report.objects if one.key.name == name)
