@@ -13,7 +13,7 @@ from aiohttp import web
 from controller.model import Secret
 from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.credentials import Kubeconfig, Login, Logins
-from tests.fixtures.tls import CURVE, Identity
+from tests.fixtures.tls import CURVE, Identity, served
 
 pytestmark = pytest.mark.slow
 
@@ -70,11 +70,7 @@ async def test_a_certificate_that_is_renewed_on_disk_is_used_without_a_restart(
     server.trust(folder, "first")
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=loopback_tls.context).start()
-        url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    async with served(application, loopback_tls) as url:
         config, logins = Kubeconfig(Secret(kubeconfig(url, loopback_tls).encode()), folder), Logins()
 
         async def source() -> Login:
@@ -86,6 +82,4 @@ async def test_a_certificate_that_is_renewed_on_disk_is_used_without_a_restart(
             server.trust(folder, "second")
             assert (await connection.send(Request("GET", "/version"))).status == 200
             assert (await connection.send(Request("GET", "/version"))).status == 200
-    finally:
-        await runner.cleanup()
     assert server.answered == [("first", 200), ("first", 401), ("second", 200), ("second", 200)]
