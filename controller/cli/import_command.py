@@ -47,20 +47,22 @@ async def _import(where: str, namespace: str, out: Path, options: PlatformOption
         raise Stalled(f"{where}: there is no such Kubernetes target. There are: {', '.join(sorted(known))}")
     async with connect(known[where], CredentialStore(options.credential_directory)) as connection:
         found = await import_from(connection, namespace)
-    if not found:
+    for remark in found.remarks:
+        click.echo(remark, err=True)
+    if not found.objects:
         raise Stalled(f"namespace {namespace} of {where} has nothing that people made")
-    files = {one.file_name: write(one.body) for one in found}
+    files = {one.file_name: write(one.body) for one in found.objects}
     kustomization: dict[str, JsonValue] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [*sorted(files)],
     }
     _write(out, {**files, "kustomization.yaml": write(kustomization)})
-    for one in found:
+    for one in found.objects:
         click.echo(f"{one.file_name}: {one.key}")
     click.echo(
-        f"{len(found)} objects in {out}. Its application's entry: namespace: {namespace}; then `converge plan` shows "
-        f"what taking them over would change"
+        f"{len(found.objects)} objects in {out}. Its application's entry: namespace: {namespace}; then `converge plan` "
+        f"shows what taking them over would change"
     )
 
 

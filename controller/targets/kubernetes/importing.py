@@ -1,77 +1,29 @@
 """Live objects as files: what somebody would have written, so that they render to no difference.
 
-Left out is what the server, controllers and deploying tools write: status, identity, allocations, children with an
-owner, tools' marks, and defaults. What a default is the server says itself: a field that often is one is left out of a
-dry creation, and where the answer has the live value again, it stays out.
+What is read is sorted out by who made it (`makers.py`), freed of what others wrote into it (`cleaning.py`) and of
+defaults (`doubting.py`). The same objects come out as the same files, each time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import copy
-import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
-from controller.model import FieldPath, ObjectKey, Stalled
-from controller.targets.kubernetes.connection import JSON, Connection, Request
+from controller.model import ObjectKey, Stalled
+from controller.targets.kubernetes.cleaning import cleaned
+from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.discovery import Discovery, Resource
+from controller.targets.kubernetes.doubting import asking, without_defaults
 from controller.targets.kubernetes.errors import refusal
-from controller.targets.kubernetes.handover import without
+from controller.targets.kubernetes.makers import NOISE, is_made_by_people, surroundings
 
 IN_FLIGHT: Final = 16
-PLACEHOLDER: Final = "REPLACE-ME"
-
-# Made by the control plane or by what a cluster runs, in every namespace or by the thousand; nobody keeps them in git.
-NOISE: Final = frozenset({
-    "Binding", "ControllerRevision.apps", "Endpoints", "EndpointSlice.discovery.k8s.io", "Event",
-    "Event.events.k8s.io", "Lease.coordination.k8s.io", "LocalSubjectAccessReview.authorization.k8s.io", "Pod",
-    "PodMetrics.metrics.k8s.io", "ReplicaSet.apps", "CiliumEndpoint.cilium.io", "ResourceClaim.resource.k8s.io",
-    "CertificateRequest.cert-manager.io", "Order.acme.cert-manager.io", "Challenge.acme.cert-manager.io",
-    "PolicyReport.wgpolicyk8s.io", "VulnerabilityReport.aquasecurity.github.io", "AnalysisRun.argoproj.io",
-})  # fmt: skip
-MADE_BY_THE_CLUSTER: Final = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"),
-                                        ("ConfigMap", "openshift-service-ca.crt")})  # fmt: skip
-SECRETS_OF_OTHERS: Final = (
-    "kubernetes.io/service-account-token",
-    "helm.sh/release.v1",
-    "bootstrap.kubernetes.io/token",
-)
-METADATA: Final = frozenset({"name", "labels", "annotations", "finalizers"})
-SERVERS_FINALIZERS: Final = ("kubernetes.io/", "foregroundDeletion", "orphan", "service.kubernetes.io/")
-MARKS: Final = (
-    "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision", "meta.helm.sh/",
-    "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name", "argocd.argoproj.io/tracking-id",
-    "argocd.argoproj.io/instance", "applyset.kubernetes.io/", "converge/installation", "converge/owner",
-    "converge/digest", "converge/fields", "converge/released", "pv.kubernetes.io/", "volume.kubernetes.io/",
-    "volume.beta.kubernetes.io/", "autoscaling.alpha.kubernetes.io/conditions", "batch.kubernetes.io/job-tracking",
-    "deprecated.daemonset.template.generation", "kustomize.toolkit.fluxcd.io/namespace",
-    "helm.toolkit.fluxcd.io/namespace",
-)  # fmt: skip
-ALLOCATED: Final[Mapping[str, tuple[FieldPath, ...]]] = {
-    "PersistentVolumeClaim": (("spec", "volumeName"),),
-    "Service": (("spec", "clusterIP"), ("spec", "clusterIPs"), ("spec", "healthCheckNodePort")),
-    "Job.batch": (("spec", "selector"), ("spec", "template", "metadata", "labels")),
-    "ServiceAccount": (("secrets",),),
-}
-SAID: Final = frozenset({"apiVersion", "kind", "metadata", "data", "stringData"})
-MEANT_EMPTY: Final = frozenset({"emptyDir", "podSelector", "namespaceSelector"})
-# Names of fields that a server often fills in; whether it did is asked of it.
-OFTEN_DEFAULTS: Final = frozenset({
-    "allocateLoadBalancerNodePorts", "allowVolumeExpansion", "automountServiceAccountToken", "backoffLimit", "behavior",
-    "completionMode", "completions", "concurrencyPolicy", "defaultMode", "dnsPolicy", "externalTrafficPolicy",
-    "failedJobsHistoryLimit", "failurePolicy", "failureThreshold", "imagePullPolicy", "internalTrafficPolicy",
-    "ipFamilies", "ipFamilyPolicy", "manualSelector", "matchPolicy", "metrics", "nodePort", "parallelism",
-    "periodSeconds",
-    "persistentVolumeClaimRetentionPolicy", "podManagementPolicy", "podReplacementPolicy", "policyTypes",
-    "progressDeadlineSeconds", "protocol", "restartPolicy", "revisionHistoryLimit", "schedulerName", "scheme",
-    "securityContext", "serviceAccount", "sessionAffinity", "strategy", "successThreshold",
-    "successfulJobsHistoryLimit", "suspend", "targetPort", "terminationGracePeriodSeconds", "terminationMessagePath",
-    "terminationMessagePolicy", "timeoutSeconds", "type", "updateStrategy", "volumeMode", "weight",
-})  # fmt: skip
+UNSAFE: Final = re.compile(r"[^a-z0-9.-]")  # in a file's name, on any system
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +32,21 @@ class Imported:
 
     key: ObjectKey
     body: dict[str, Any]
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.key.kind.lower()}-{self.key.name.replace(':', '-')}.yaml"
+    file_name: str
 
 
-async def import_from(connection: Connection, namespace: str) -> tuple[Imported, ...]:
-    """Read what people made in a namespace, sorted by key. Raises Stalled for a namespace that is not there.
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What people made in a namespace, sorted by key; `remarks` say what else they may have meant."""
 
-    Kinds that may not be listed are left out: who may not see them can't have made them.
+    objects: tuple[Imported, ...]
+    remarks: tuple[str, ...]
+
+
+async def import_from(connection: Connection, namespace: str) -> Import:
+    """Read what people made in a namespace. Raises Stalled for a namespace that is not there.
+
+    Kinds that may not be listed are left out, with a remark.
     """
     answer = await connection.send(Request("GET", f"/api/v1/namespaces/{namespace}"))
     if answer.status == 404:
@@ -97,124 +54,66 @@ async def import_from(connection: Connection, namespace: str) -> tuple[Imported,
     served = await Discovery(connection).refresh()
     kinds = [one for one in served.preferred.values() if one.namespaced and one.group_kind not in NOISE]
     room = asyncio.Semaphore(IN_FLIGHT)
-    found = await asyncio.gather(*(_of_kind(connection, one, namespace, room) for one in kinds))
-    return tuple(sorted((one for listed in found for one in listed), key=lambda one: one.key))
+    answers = await asyncio.gather(*(_listed(connection, one, namespace, room) for one in kinds))
+    listed = [(kind, live) for kind, found in zip(kinds, answers, strict=True) for live in found or ()]
+    around = surroundings((kind.group_kind, live) for kind, live in listed)
+    made = [(kind, live) for kind, live in listed if is_made_by_people(kind.group_kind, live, around)]
+    pods = sorted(live["metadata"]["name"] for kind, live in made if kind.group_kind == "Pod")
+    cleared = await asyncio.gather(
+        *(_cleared(connection, *one, namespace, room) for one in made if one[0].group_kind != "Pod")
+    )
+    bodies = {key: body for key, body, _ in cleared}
+    names = file_names(sorted(bodies))
+    closed = sorted(kind.group_kind for kind, found in zip(kinds, answers, strict=True) if found is None)
+    remarks = _remarks(closed, pods, {key: why for key, _, why in cleared if why})
+    return Import(tuple(Imported(key, bodies[key], names[key]) for key in sorted(bodies)), remarks)
 
 
-async def _of_kind(
+def _remarks(closed: Sequence[str], pods: Sequence[str], unasked: Mapping[ObjectKey, str]) -> tuple[str, ...]:
+    """Say what was left out, or written at greater length, that somebody may miss."""
+    remarks = [f"{key}: its defaults are written too, for they could not be asked for: {unasked[key]}"
+               for key in sorted(unasked)]  # fmt: skip
+    if pods:
+        remarks.append(f"left out: Pods that nobody owns ({', '.join(pods)}). Write a Job or a Deployment for them")
+    if closed:
+        remarks.append(f"left out: what may not be listed: {', '.join(closed)}")
+    return tuple(remarks)
+
+
+async def _listed(
     connection: Connection, resource: Resource, namespace: str, room: asyncio.Semaphore
-) -> list[Imported]:
+) -> Sequence[Mapping[str, Any]] | None:
+    """List a kind; None where that is not allowed."""
     async with room:
         answer = await connection.send(Request("GET", resource.path(namespace)))
-    if answer.status in {403, 404, 405}:
-        return []
+    if answer.status == 403:
+        return None
+    if answer.status in {404, 405}:
+        return ()
     if answer.status != 200:
         raise refusal(answer, ObjectKey(resource.group, resource.kind, namespace, "*"))
-    live = [one for one in orjson.loads(answer.body).get("items") or () if is_made_by_people(one, resource)]
-    return list(await asyncio.gather(*(_imported(connection, one, resource, namespace, room) for one in live)))
+    return list(orjson.loads(answer.body).get("items") or ())
 
 
-def is_made_by_people(live: Mapping[str, Any], resource: Resource) -> bool:
-    """Tell whether an object is nobody's child, and not of the cluster's own making."""
-    metadata = live["metadata"]
-    if metadata.get("ownerReferences") or metadata.get("deletionTimestamp"):
-        return False
-    if resource.group_kind == "Secret" and live.get("type") in SECRETS_OF_OTHERS:
-        return False
-    return (resource.group_kind, metadata["name"]) not in MADE_BY_THE_CLUSTER
-
-
-def cleaned(live: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
-    """Give an object without what the server, controllers and tools write; its namespace is the base's to say. Pure."""
-    body: dict[str, Any] = copy.deepcopy({name: value for name, value in live.items() if name != "status"})
-    metadata = {name: value for name, value in body["metadata"].items() if name in METADATA}
-    for name in ("labels", "annotations"):
-        kept = {key: value for key, value in (metadata.get(name) or {}).items() if not key.startswith(MARKS)}
-        if kept.get("app.kubernetes.io/managed-by") == "Helm":
-            del kept["app.kubernetes.io/managed-by"]
-        metadata[name] = kept
-    metadata["finalizers"] = [one for one in metadata.get("finalizers") or () if not one.startswith(SERVERS_FINALIZERS)]
-    body["metadata"] = {name: value for name, value in metadata.items() if value}
-    template = (body.get("spec") or {}).get("template") if isinstance(body.get("spec"), dict) else None
-    if isinstance(template, dict) and isinstance(template.get("metadata"), dict):
-        template["metadata"].pop("creationTimestamp", None)
-    allocated = [path for path in ALLOCATED.get(resource.group_kind, ()) if not _is_headless(body, path)]
-    body = without(body, allocated)
-    if resource.group_kind == "Secret":
-        body = _placeholders(body)
-    return {"apiVersion": resource.api_version, "kind": resource.kind, **body}
-
-
-def _is_headless(body: Mapping[str, Any], path: FieldPath) -> bool:
-    return path[:2] == ("spec", "clusterIP") and (body.get("spec") or {}).get("clusterIP") == "None"
-
-
-def _placeholders(secret: dict[str, Any]) -> dict[str, Any]:
-    """Leave the values out: they come to git encrypted, or never. The live Secret stays as it is (apply once)."""
-    annotations = {**secret["metadata"].get("annotations", {}), "converge/apply": "once"}
-    keys = [*(secret.get("data") or {}), *(secret.get("stringData") or {})]
-    rest = {name: value for name, value in secret.items() if name not in {"data", "stringData"}}
-    return {
-        **rest,
-        "metadata": {**secret["metadata"], "annotations": annotations},
-        "stringData": dict.fromkeys(keys, PLACEHOLDER),
-    }
-
-
-async def _imported(
-    connection: Connection, live: Mapping[str, Any], resource: Resource, namespace: str, room: asyncio.Semaphore
-) -> Imported:
-    body = cleaned(live, resource)
+async def _cleared(
+    connection: Connection, resource: Resource, live: Mapping[str, Any], namespace: str, room: asyncio.Semaphore
+) -> tuple[ObjectKey, dict[str, Any], str]:
     key = ObjectKey(resource.group, resource.kind, namespace, live["metadata"]["name"])
-    doubted = tuple(often_defaults(body))
-    if resource.group_kind != "Secret" and doubted:
-        trial = without(body, doubted)
-        async with room:
-            answer = await connection.send(_trial_request(resource, namespace, trial))
-        if answer.status == 201:
-            made = cleaned(orjson.loads(answer.body), resource)
-            body = without(body, [path for path in doubted if value_of(made, path) == value_of(body, path)])
-    return Imported(key, body)
+    body = cleaned(live, resource)
+    if resource.group_kind == "Secret":
+        return key, body, ""
+    return key, *await without_defaults(body, asking(connection, resource, namespace, room))
 
 
-def _trial_request(resource: Resource, namespace: str, body: Mapping[str, Any]) -> Request:
-    """Ask what would be created under a name that is free; nothing is."""
-    name = hashlib.sha256(orjson.dumps(body)).hexdigest()[:12]
-    trial = {**body, "metadata": {**body["metadata"], "name": f"converge-import-{name}"}}
-    query = (("dryRun", "All"), ("fieldManager", "converge"))
-    return Request("POST", resource.path(namespace), query, orjson.dumps(trial), JSON)
-
-
-def often_defaults(node: Any, path: FieldPath = ()) -> Iterator[FieldPath]:
-    """Name the fields that may be defaults. What has one of these names is doubted whole, and not looked into."""
-    if isinstance(node, dict):
-        for name, value in node.items():
-            here = (*path, name)
-            if len(here) == 1 and name in SAID:
-                continue
-            if _is_doubted(name, value, path):
-                yield here
-            else:
-                yield from often_defaults(value, here)
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            if isinstance(value, dict):
-                yield from often_defaults(value, (*path, index))
-
-
-def _is_doubted(name: str, value: Any, path: FieldPath) -> bool:
-    if path and (name in OFTEN_DEFAULTS or (name == "apiVersion" and path[-1] == "fieldRef")):
-        return True
-    return value in ({}, []) and name not in MEANT_EMPTY
-
-
-def value_of(node: Any, path: FieldPath) -> Any:
-    """Look a field up by names and indices; None where there is none."""
-    for step in path:
-        if isinstance(node, dict) and isinstance(step, str):
-            node = node.get(step)
-        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-            node = node[step]
-        else:
-            return None
-    return node
+def file_names(keys: Iterable[ObjectKey]) -> Mapping[ObjectKey, str]:
+    """Name a file for each object: `service-web.yaml`, with its group where another kind's has that name. Pure."""
+    taken: set[str] = set()
+    names: dict[ObjectKey, str] = {}
+    for key in keys:
+        plain = UNSAFE.sub("-", f"{key.kind}-{key.name}".lower())
+        grouped = UNSAFE.sub("-", f"{key.kind}.{key.group}-{key.name}".lower()) if key.group else plain
+        candidates = (plain, grouped, *(f"{grouped}-{number}" for number in range(2, len(taken) + 3)))
+        stem = next(one for one in candidates if one not in taken)
+        taken.add(stem)
+        names[key] = f"{stem}.yaml"
+    return names

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 async def imported(access: KubeAccess) -> dict[str, Imported]:
     async with Connection("test", login_to(access)) as connection:
-        return {one.file_name: one for one in await import_from(connection, access.namespace)}
+        return {one.file_name: one for one in (await import_from(connection, access.namespace)).objects}
 
 
 def rich(namespace: str) -> Body:
