@@ -45,9 +45,15 @@ async def test_an_environment_is_made_out_of_another_in_one_commit(
     tmp_path: Path, reference_platform: str, git_host: GitHost
 ) -> None:
     options = ("--context", "fra", "--author", "Li <li@example.com>", "--platform", reference_platform)
-    done = await converge(tmp_path, "clone-env", "prod", "eu", *options)
+    refused = await converge(tmp_path, "clone-env", "prod", "eu", *options)
+    assert refused.returncode == 1
+    assert 'may not touch environment "eu" (it may: dev, prod)' in refused.error_text
+    assert "--permit" in refused.error_text
+    shown = await converge(tmp_path, "clone-env", "prod", "eu", "--permit", "--dry-run", *options)
+    assert (shown.returncode, b"+  name: eu" in shown.stdout) == (0, True)
+    assert "environments/eu.yaml" not in await git_host.names("platform")
+    done = await converge(tmp_path, "clone-env", "prod", "eu", "--permit", *options)
     assert done.returncode == 0, done.error_text
     assert "suspend: true" in await git_host.show("platform", "environments/eu.yaml")
+    assert "[dev, prod, eu]" in await git_host.show("platform", "converge.yaml")
     assert "still speaks of prod" in done.error_text
-    assert "eu/shop: environments/eu.yaml:" in done.error_text
-    assert "(it may: dev, prod)" in done.error_text

@@ -5,7 +5,7 @@ A person could have made every one of these commits by hand; nothing else of the
 
 from controller.engine.operations.accepting import Accept, acceptance, with_prepared
 from controller.engine.operations.approving import Approve
-from controller.engine.operations.cloning import CloneEnvironment, mentions
+from controller.engine.operations.cloning import CloneEnvironment, elsewhere, mentions, silent_on_states
 from controller.engine.operations.entries import entry_of
 from controller.engine.operations.operation import Operation, OperationChange, edited
 from controller.engine.operations.overlays import Image, parse_image
@@ -33,10 +33,12 @@ __all__ = [
     "Suspend",
     "acceptance",
     "edited",
+    "elsewhere",
     "entry_of",
     "folder_of",
     "mentions",
     "parse_image",
     "revision_to_carry",
+    "silent_on_states",
     "with_prepared",
 ]
