@@ -28,7 +28,7 @@ from benchmarks.delivery import Measured, Round, measure_round
 from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
 from benchmarks.growth import measure_growth
 from benchmarks.growth import table as growth_table
-from benchmarks.plane import Plane, plane
+from benchmarks.plane import plane
 from benchmarks.query import Asked, measure_query
 from benchmarks.records import Recorded, measure_records
 from benchmarks.records import table as records_table
@@ -151,27 +151,26 @@ def _scale(found: Scale) -> Sequence[Goal]:
 async def measure(names: Sequence[str], placements: int, runs: int, edits: int, idle_seconds: float) -> Sequence[Goal]:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {placements} placements × 4 objects\n")
     goals: list[Goal] = []
-    async with plane() as running:
-        if "delivery" in names:
-            goals += await _delivery(running, placements, runs)
-        if "drift" in names:
-            goals += _drift(await measure_drift(running, placements, edits))
-        if "scale" in names:
-            commits = max(edits, 2)
-            scale = await measure_scale(running, placements, commits=commits, edits=edits, idle_seconds=idle_seconds)
-            goals += _scale(scale)
-        if "idle" in names:
-            goals += _idle([await measure_idle(running, count, idle_seconds) for count in (5, 50)])
+    if "delivery" in names:
+        goals += await _delivery(placements, runs)
+    if "scale" in names:
+        commits = max(edits, 2)
+        goals += _scale(await measure_scale(placements, commits=commits, edits=edits, idle_seconds=idle_seconds))
+    if {"drift", "idle"} & set(names):
+        async with plane() as running:
+            if "drift" in names:
+                goals += _drift(await measure_drift(running, placements, edits))
+            if "idle" in names:
+                goals += _idle([await measure_idle(running, count, idle_seconds) for count in (5, 50)])
     return goals
 
 
-async def _delivery(running: Plane, placements: int, runs: int) -> Sequence[Goal]:
-    await measure_round(running, min(placements, 10))  # the server's first requests of each kind are slow
+async def _delivery(placements: int, runs: int) -> Sequence[Goal]:
     rounds = []
     head = ("run", "what", "floor s (workers)", "converge s", "ratio", "CPU s", "server CPU s", "peak MiB", "requests")
     print(row(head))
     for number in range(1, runs + 1):
-        one = await measure_round(running, placements)
+        one = await measure_round(placements)
         rounds.append(one)
         floors = (one.first_floor, one.update_floor)
         for what, floor, measured in zip(("first sync", "update"), floors, (one.first, one.update), strict=True):

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.bare import Floor, floors
+from benchmarks.bare import Floor, floors, fresh
 from benchmarks.controller_process import Controller, Line, controller
-from benchmarks.fleet import WARM, Fleet, kubeconfig
+from benchmarks.fleet import WARM, Fleet, fleet_on
 from benchmarks.machine import cpu_seconds, peak_memory
 from benchmarks.plane import Plane
 from benchmarks.workload import Workload
@@ -34,7 +32,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One fleet from nothing to its second version, beside the floor on the same control plane."""
+    """One fleet from nothing to its second version, beside the floor, each on a fresh control plane."""
 
     first_floor: Floor
     update_floor: Floor
@@ -43,19 +41,16 @@ class Round:
     peak_mebibytes: float
 
 
-async def measure_round(plane: Plane, applications: int) -> Round:
-    first_floor, update_floor = await floors(plane, applications)
-    workload = Workload(applications)
-    await plane.make_namespaces(workload.namespaces)
-    with tempfile.TemporaryDirectory(prefix="converge-bench-", ignore_cleanup_errors=True) as folder:
-        fleet = Fleet(Path(folder), workload)
-        await fleet.begin(kubeconfig(plane.running.server, plane.running.token, Path(plane.running.ca)))
+async def measure_round(applications: int) -> Round:
+    first_floor, update_floor = await floors(applications)
+    async with fresh() as plane, fleet_on(plane, applications) as fleet:
         async with controller(fleet) as running, peak_memory(running.pid) as peak:
             await running.until(is_synced(WARM))
             await fleet.name_applications()
-            first = await measured(plane, running, fleet, "platform", created(workload), workload.objects)
+            whole = created(fleet.workload)
+            first = await measured(plane, running, fleet, "platform", whole, fleet.workload.objects)
             await fleet.change_images("v2")
-            update = await measured(plane, running, fleet, "apps", updated(workload), workload.applications)
+            update = await measured(plane, running, fleet, "apps", updated(fleet.workload), applications)
         return Round(first_floor, update_floor, first, update, peak.mebibytes)
 
 

@@ -12,7 +12,7 @@ import orjson
 
 from benchmarks.controller_process import Controller, Line, controller
 from benchmarks.delivery import at_rest, is_synced
-from benchmarks.fleet import WARM, Fleet, kubeconfig
+from benchmarks.fleet import WARM, Fleet, fleet_on, kubeconfig
 from benchmarks.plane import Plane
 from benchmarks.workload import PLURALS, Object, Workload
 from controller.sandbox import GitHost
@@ -45,14 +45,9 @@ class Idle:
 
 async def measure_drift(plane: Plane, applications: int, edits: int) -> list[Edit]:
     """Edit Deployments and ConfigMaps in turn, each another one: the same one again would be a fight."""
-    workload = Workload(applications)
-    await plane.make_namespaces(workload.namespaces)
-    with tempfile.TemporaryDirectory(prefix="converge-bench-", ignore_cleanup_errors=True) as folder:
-        fleet = Fleet(Path(folder), workload)
-        await fleet.begin(kubeconfig(plane.running.server, plane.running.token, Path(plane.running.ca)))
-        async with controller(fleet) as running:
-            await deploy(running, fleet)
-            return [await edit(plane, running, workload, number) for number in range(edits)]
+    async with fleet_on(plane, applications) as fleet, controller(fleet) as running:
+        await deploy(running, fleet)
+        return [await edit(plane, running, fleet.workload, number) for number in range(edits)]
 
 
 async def measure_idle(plane: Plane, applications: int, seconds: float) -> Idle:

@@ -7,14 +7,17 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from benchmarks.plane import Plane
 from benchmarks.workload import Workload, application_files
 
 GIT_SECONDS = 120
@@ -122,6 +125,22 @@ def kubeconfig(server: str, token: str, ca: Path | None) -> bytes:
         "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
     }  # fmt: skip
     return json.dumps(value).encode()
+
+
+@asynccontextmanager
+async def fleet_on(plane: Plane, applications: int, *, preflight: bool = True) -> AsyncIterator[Fleet]:
+    """Begin a fleet that is delivered to a control plane, in a folder that goes with the block."""
+    workload = Workload(applications)
+    await plane.make_namespaces(workload.namespaces)
+    with tempfile.TemporaryDirectory(prefix="converge-bench-", ignore_cleanup_errors=True) as folder:
+        fleet = Fleet(Path(folder), workload, preflight=preflight)
+        await fleet.begin(direct(plane))
+        yield fleet
+
+
+def direct(plane: Plane) -> bytes:
+    """Give the kubeconfig of the control plane itself."""
+    return kubeconfig(plane.running.server, plane.running.token, Path(plane.running.ca))
 
 
 async def git(folder: Path, *arguments: str) -> None:

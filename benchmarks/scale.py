@@ -1,26 +1,24 @@
 """One controller at scale, through a day of its life: first sync, updates, hand edits, restarts, idleness.
 
-All of it against one control plane, where nobody else writes. The clock of a delivery runs from the push to a local
-repository to the watch event of the last object; records are not counted. Requests are the API server's own count, but
-for idleness and restarts, which a proxy counts that the controller does not know of.
+Each first sync begins on a fresh control plane, where nobody else writes. The clock of a delivery runs from the push to
+a local repository to the watch event of the last object; records are not counted. Requests are the API server's own
+count, but for idleness and restarts, which a proxy counts that the controller does not know of.
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.bare import Floor, floors
+from benchmarks.bare import Floor, floors, fresh
 from benchmarks.controller_process import Controller, controller
 from benchmarks.delivery import Measured, created, is_synced, measured, synced_name, updated
 from benchmarks.drift import Edit, edit, lease_given_back
-from benchmarks.fleet import WARM, Fleet, kubeconfig
+from benchmarks.fleet import WARM, Fleet, direct, fleet_on, kubeconfig
 from benchmarks.machine import cpu_seconds, peak_memory
 from benchmarks.plane import Plane
 from benchmarks.workload import Workload
@@ -67,11 +65,11 @@ class Scale:
     peak_mebibytes: float  # of the first controller, which did all but the restarts
 
 
-async def measure_scale(plane: Plane, applications: int, *, commits: int, edits: int, idle_seconds: float) -> Scale:
-    first_floor, update_floor = await floors(plane, applications)
-    async with _fleet(plane, applications, preflight=False) as fleet, controller(fleet) as running:
+async def measure_scale(applications: int, *, commits: int, edits: int, idle_seconds: float) -> Scale:
+    first_floor, update_floor = await floors(applications)
+    async with fresh() as plane, fleet_on(plane, applications, preflight=False) as fleet, controller(fleet) as running:
         bare = await _first(plane, running, fleet)
-    async with _fleet(plane, applications, preflight=True) as fleet:
+    async with fresh() as plane, fleet_on(plane, applications) as fleet:
         async with controller(fleet) as running, peak_memory(running.pid) as peak:
             first = await _first(plane, running, fleet)
             await fleet.change_images("v2")
@@ -99,20 +97,6 @@ async def measure_scale(plane: Plane, applications: int, *, commits: int, edits:
             idle=idle,
             peak_mebibytes=peak.mebibytes,
         )
-
-
-@asynccontextmanager
-async def _fleet(plane: Plane, applications: int, *, preflight: bool) -> AsyncIterator[Fleet]:
-    workload = Workload(applications)
-    await plane.make_namespaces(workload.namespaces)
-    with tempfile.TemporaryDirectory(prefix="converge-bench-", ignore_cleanup_errors=True) as folder:
-        fleet = Fleet(Path(folder), workload, preflight=preflight)
-        await fleet.begin(_direct(plane))
-        yield fleet
-
-
-def _direct(plane: Plane) -> bytes:
-    return kubeconfig(plane.running.server, plane.running.token, Path(plane.running.ca))
 
 
 async def _first(plane: Plane, running: Controller, fleet: Fleet) -> Measured:
@@ -146,7 +130,7 @@ async def _watched_from_outside(plane: Plane, fleet: Fleet) -> AsyncIterator[Pro
         try:
             yield proxy
         finally:
-            fleet.log_in_by(_direct(plane))
+            fleet.log_in_by(direct(plane))
 
 
 async def _restart(plane: Plane, fleet: Fleet, *, empties_disk: bool) -> Restart:
