@@ -45,6 +45,7 @@ ACCOUNT_ANNOTATION: Final = "converge/service-account"  # `namespace:name`
 FINISHED_ANNOTATION: Final = "converge/finished-jobs"  # Jobs that ran to their end, with the digest they ran at
 FAILED_ANNOTATION: Final = "converge/failed-jobs"  # the same of those that failed
 ATTEMPTS: Final = 5
+REMEMBERED: Final = 64  # inventories that were read
 
 BY_MANAGER: Final = ("fieldManager", MANAGER)
 
@@ -177,6 +178,8 @@ def _digests(text: str) -> Mapping[str, Digest]:
 
 
 def _json(text: str, kind: type[Any]) -> Any:
+    if not text:
+        return kind()
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -233,6 +236,7 @@ class Inventories:
         self._installation = installation
         self._empty = Inventory(home=home)
         self._written: dict[PlacementRef, Stored] = {}
+        self._read: dict[PlacementRef, Stored] = {}  # of the last few: a run asks again and again
 
     def key(self, placement: PlacementRef) -> ObjectKey:
         """Name a placement's parent."""
@@ -247,7 +251,13 @@ class Inventories:
         self._written.pop(placement, None)
         if seen is None:
             return None
-        return Stored(read_inventory(seen.live()), seen.uid, seen.resource_version)
+        known = self._read.get(placement)
+        if known is None or (known.uid, known.resource_version) != (seen.uid, seen.resource_version):
+            known = Stored(read_inventory(seen.live()), seen.uid, seen.resource_version)
+            self._read[placement] = known
+            if len(self._read) > REMEMBERED:
+                del self._read[next(iter(self._read))]
+        return known
 
     def inventory(self, placement: PlacementRef) -> Inventory:
         """Give what a placement's parent says, nothing where there is none."""
@@ -269,14 +279,14 @@ class Inventories:
             if written is not None:
                 self._written[placement] = written
                 return
-            stored = await self._read(placement)
+            stored = await self._get(placement)
         key = self.key(placement)
         raise Transient(f"{key}: somebody else keeps changing it. Does another controller run as this installation?")
 
     async def remove(self, placement: PlacementRef) -> None:
         """Delete a parent whose last member is gone."""
         key = self.key(placement)
-        stored = await self._read(placement)
+        stored = await self._get(placement)
         if stored is not None:
             preconditions = {"uid": stored.uid, "resourceVersion": stored.resource_version}
             body = orjson.dumps({"preconditions": preconditions})
@@ -286,7 +296,7 @@ class Inventories:
             self._cache.note_deleted(key, stored.uid)
         self._written.pop(placement, None)
 
-    async def _read(self, placement: PlacementRef) -> Stored | None:
+    async def _get(self, placement: PlacementRef) -> Stored | None:
         key = self.key(placement)
         response = await self._connection.send(Request("GET", _path(key)))
         if response.status == 404:

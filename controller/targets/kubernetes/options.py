@@ -24,7 +24,8 @@ ARGO: Final = "argocd.argoproj.io/"
 HELM_WEIGHT: Final = "helm.sh/hook-weight"
 HELM_POLICY: Final = "helm.sh/resource-policy"
 
-# Looked for in the bytes, so that bodies without any of them stay undecoded.
+# Looked for in the bytes, so that bodies without any of them stay undecoded. Most have none of the families.
+FAMILIES: Final = tuple(one.encode() for one in ("converge/", FLUX, ARGO, "helm.sh/"))
 MARKS: Final = tuple(
     one.encode()
     for one in (
@@ -79,7 +80,8 @@ PLAIN: Final = Options()
 
 def options_of(manifest: Manifest) -> Options:
     """Read what a manifest asks for. Raises Stalled for an annotation of ours that means nothing."""
-    if not any(mark in manifest.body for mark in MARKS):
+    body = manifest.body
+    if not any(one in body for one in FAMILIES) or not any(mark in body for mark in MARKS):
         return PLAIN
     found = read_options(orjson.loads(manifest.body), manifest.origin)
     consent_of(manifest)
