@@ -27,6 +27,8 @@ COLOURS = {"proven": "green", "refuted": "red", "open": "yellow"}
 def command(*, groups: tuple[str, ...], since: str, limit: int, platform: PlatformOptions, output: str) -> None:
     """Render every recorded version again, and compare it with its record, its approvals and signatures.
 
+    What was taken away as a whole is held against what its policy asked for.
+
     No cluster is asked. Exit code: 0 all is proven, 1 something is refuted, 3 something can't be proven.
     """
     sys.exit(run_async(_verify(groups, since, limit, platform, output)))
@@ -43,7 +45,7 @@ async def _verify(wanted: Sequence[str], since: str, limit: int, options: Platfo
         proof
         for group in await _groups(places, wanted)
         for proof in await _proofs(places, group, limit)
-        if begin is None or proof.version.since >= begin
+        if begin is None or proof.at >= begin
     ]
     if output == "json":
         print_json([_json(one) for one in proofs])
@@ -79,7 +81,8 @@ def _lines(proofs: Iterable[Proof]) -> Iterable[str]:
         revision, verdict = one.version.revision, str(one.verdict)
         yield (
             f"{click.style(f'{verdict:<8}', fg=COLOURS[verdict])} {one.placement!s:<32} "
-            f"{revision.application[:8]}+{revision.platform[:8]}  since {one.version.since:%Y-%m-%dT%H:%M:%SZ}"
+            f"{revision.application[:8]}+{revision.platform[:8]}  {'removed' if one.removed else 'since'} "
+            f"{one.at:%Y-%m-%dT%H:%M:%SZ}"
         )
         yield from (f"    {reason}" for reason in one.reasons)
 
@@ -90,6 +93,7 @@ def _json(one: Proof) -> dict[str, Any]:
         "placement": str(one.placement),
         "revision": {"application": revision.application, "platform": revision.platform},
         "since": f"{one.version.since:%Y-%m-%dT%H:%M:%SZ}",
+        **({"removed": f"{one.removed:%Y-%m-%dT%H:%M:%SZ}"} if one.removed else {}),
         "verdict": str(one.verdict),
         "reasons": list(one.reasons),
     }

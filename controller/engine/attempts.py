@@ -184,7 +184,7 @@ class Attempts:
             target,
             application,
             fleet.checkout.commit,
-            judged=await self._judge_removal(fleet, placement, application),
+            judge=partial(self._judge_removal, fleet, placement, application),
             tell=self._world.tell,
             superseded=superseded,
             claims=self._world.claims,
@@ -196,9 +196,11 @@ class Attempts:
     def _judge(self, fleet: Fleet, group: GroupRef, rules: Approvals, application: Checkout | None) -> Judge:
         return partial(weighed, self._world.platform, self._world.clock, fleet, group, rules, application)
 
-    async def _judge_removal(self, fleet: Fleet, placement: PlacementRef, application: Application) -> Judged:
+    async def _judge_removal(
+        self, fleet: Fleet, placement: PlacementRef, application: Application, applied: Revision | None
+    ) -> Judged:
         try:
-            return await self._judge(fleet, placement.group, application.sync.approvals, None)(None)
+            return await self._judge(fleet, placement.group, application.sync.approvals, None)(applied)
         except (ConvergeError, KeyError):  # without a readable yes there is none
             return Judged()
 

@@ -18,15 +18,18 @@ Concerns: TypeAlias = Callable[[Tree, Tree], bool]
 
 
 async def authors_of(
-    group: GroupRef, applied: Revision | None, application: tuple[Mirror, CommitId], platform: tuple[Mirror, CommitId]
+    group: GroupRef,
+    applied: Revision | None,
+    application: tuple[Mirror, CommitId] | None,
+    platform: tuple[Mirror, CommitId],
 ) -> frozenset[str]:
     """Give the addresses of who made what is pending: of the commits of both repositories since what is applied.
 
     Of the platform's, those that move what the group is made from: not those that approve. Nothing applied yet: of the
-    newest commit of each. Raises Transient.
+    newest commit of each. What takes a group away is the platform's alone (`application` None). Raises Transient.
     """
     old = (applied.application, applied.platform) if applied else (None, None)
-    made = await _since(*application, old[0], lambda _tree, _older: True)
+    made = await _since(*application, old[0], lambda _tree, _older: True) if application else []
     made += await _since(*platform, old[1], partial(_concerns, group))
     return frozenset(made)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from controller.documents import digest_of
 from controller.engine.claims import Claims
@@ -22,13 +24,18 @@ from controller.model import (
     Origin,
     PlacementRef,
     PlacementReport,
+    Plan,
     RepositoryName,
     Revision,
     State,
     SyncPolicy,
     SyncStatus,
+    Wait,
+    Warrant,
 )
 from controller.targets import Target
+
+Judge: TypeAlias = Callable[[Revision | None], Awaitable[Judged]]  # of what is there
 
 
 def nothing(placement: PlacementRef, revision: Revision) -> Desired:
@@ -43,7 +50,7 @@ async def tear_down(
     application: Application,
     platform: CommitId,
     *,
-    judged: Judged,
+    judge: Judge,
     tell: Tell,
     superseded: asyncio.Event,
     claims: Claims,
@@ -57,6 +64,7 @@ async def tear_down(
     try:
         wanted = await with_neighbours(nothing(placement, revision), observation, claims)
         plan = await target.plan(wanted, application)
+        judged = await judge(observation.applied)
         verdict = permit(plan, Situation(application=application, approved=judged.approved, judged=judged))
         applied = await target.apply(verdict.permitted, application, superseded=superseded)
         for outcome in applied.outcomes:
@@ -64,12 +72,18 @@ async def tear_down(
         left = await target.observe(placement)
     except ConvergeError as error:
         return Run(_report(placement, SyncStatus.FAILED, str(error), observation), error)
+    removal = None if verdict.permitted.is_empty and left.objects else _warrant(plan, judged, platform)
     if applied.failure is not None:
-        return Run(_report(placement, SyncStatus.SYNCING, str(applied.failure), left), applied.failure)
+        return Run(_report(placement, SyncStatus.SYNCING, str(applied.failure), left, removal), applied.failure)
     if left.objects:
         sync = SyncStatus.AWAITING_APPROVAL if verdict.reasons else SyncStatus.SYNCING
-        return Run(_report(placement, sync, "; ".join(verdict.reasons), left))
-    return Run(_report(placement, SyncStatus.SYNCED, "", left, is_retired=True))
+        return Run(_report(placement, sync, "; ".join(verdict.reasons), left, removal, waits=verdict.waits))
+    return Run(_report(placement, SyncStatus.SYNCED, "", left, removal, is_retired=True))
+
+
+def _warrant(plan: Plan, judged: Judged, platform: CommitId) -> Warrant:
+    """Say by which platform commit it goes, and which plan's yes was found there."""
+    return Warrant(plan.hash if plan.hash in judged.approved else None, platform)
 
 
 def orphan(placement: PlacementRef, sync: SyncPolicy, origin: Origin) -> Application:
@@ -91,7 +105,9 @@ def _report(
     sync: SyncStatus,
     reason: str,
     observation: Observation | None,
+    removal: Warrant | None = None,
     *,
+    waits: tuple[Wait, ...] = (),
     is_retired: bool = False,
 ) -> PlacementReport:
     objects = observation.objects if observation else ()
@@ -107,4 +123,6 @@ def _report(
             for one in objects
         ),
         retired=is_retired,
+        waits=waits,
+        removal=removal,
     )

@@ -29,16 +29,16 @@ async def weighed(
     application: Checkout | None,
     applied: Revision | None,
 ) -> Judged:
-    """Weigh the yeses to a group's plans. `application`: what they would bring; `applied`: what there is.
+    """Weigh the yeses to a group's plans. `application`: what they would bring, if anything; `applied`: what there is.
 
     Raises Transient where a repository can't be asked, Stalled for approvals that can't be read.
     """
     mirror = platform.source(PLATFORM).mirror
     authors: frozenset[str] = frozenset()
-    if not rules.by_author and application is not None:
-        source = platform.source(application.repository).mirror
-        made = (source, application.commit), (mirror, fleet.checkout.commit)
-        authors = await authors_of(group, applied, *made)
+    if not rules.by_author:
+        ours = mirror, fleet.checkout.commit
+        source = (platform.source(application.repository).mirror, application.commit) if application else None
+        authors = await authors_of(group, applied, source, ours)
     now = clock.now()
     found = await judged(rules, group, fleet.checkout, mirror, now=now, authors=authors)
     if rules.by_review:

@@ -153,6 +153,7 @@ class PlacementReport:
     waits: tuple[Wait, ...] = ()  # what its pending changes wait for
     inputs: Digest | None = field(default=None, compare=False)  # of the desired state that the run ended with
     warrant: Warrant | None = field(default=None, compare=False)  # for what the run applied
+    removal: Warrant | None = field(default=None, compare=False)  # for what the run took away, of all there was
     by_hand: ByHand | None = field(default=None, hash=False)  # who applied it, where the controller did not
 
 

@@ -108,6 +108,7 @@ def placement_status(report: PlacementReport, now: str, before: Earlier) -> dict
         "revision": _revision(report.revision, before.get("revision")),
         "applied": _applied(report, now, before.get("applied") or NOTHING, is_seen=is_seen),
         "byHand": _by_hand(report, now, before.get("byHand") or NOTHING),
+        "removal": _removal(report, now, before),
         "source": _source(report, before.get("source") or NOTHING),
         "waits": _waits(report, now, before),
         "drift": _drift(report, before),
@@ -166,6 +167,19 @@ def _by_hand(report: PlacementReport, now: str, before: Earlier) -> JsonValue:
     revisions = [shown_revision(one) for one in (report.revision, report.applied) if one is not None]
     is_of_it = any(all(before.get(name) == commit for name, commit in one.items()) for one in revisions)
     return dict(before) if before and (is_of_it or not revisions) else None
+
+
+def _removal(report: PlacementReport, now: str, before: Earlier) -> JsonValue:
+    """Say what let it be taken away. What a later look at what has gone says is less; git saying it again ends it."""
+    earlier = before.get("removal")
+    if report.removal is None:
+        return earlier if report.revision is None else None
+    told: dict[str, JsonValue] = {"platform": report.removal.platform}
+    told |= {"plan": report.removal.plan} if report.removal.plan is not None else {}
+    is_less = report.removal.plan is None or before.get("lifecycle") == RETIRED
+    if earlier and (is_less or all(earlier.get(name) == value for name, value in told.items())):
+        return dict(earlier)
+    return {**told, "since": now}
 
 
 def _source(report: PlacementReport, before: Earlier) -> JsonValue:

@@ -13,6 +13,7 @@ from controller.records import Files, Key, is_elsewhere, parse_key
 from controller.targets import ALWAYS_ALLOWED, GENERATED_KINDS, PRECIOUS
 
 NAMED: Final = 3
+TAKES: Final = "`approveDeletions: true` or an approval"
 
 
 def unasked_deletions(
@@ -21,10 +22,13 @@ def unasked_deletions(
     after: Collection[str],
     application: Application,
     files: Files,
+    *,
+    takes: str = TAKES,
 ) -> str:
     """Say which deletions had no yes, "" where none did; `before` and `after` are keys that records tell as active.
 
     `files` are the records after them: what another application has there now was moved, and not deleted.
+    `takes` names the yes.
     """
     if application.approve_deletions or application.state is not State.PRESENT:
         return ""
@@ -41,8 +45,8 @@ def unasked_deletions(
     told = ", ".join(f"{key.model} {key.name}" for key in named[:NAMED])
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     return (
-        f"{told}{more} went with it, of {len(before)} objects: deleting them takes `approveDeletions: true` or an "
-        "approval, and it had neither, unless they were left behind on the target"
+        f"{told}{more} went with it, of {len(before)} objects: deleting them takes {takes}, and that was not "
+        "given, unless they were left behind on the target"
     )
 
 

@@ -2,19 +2,22 @@
 
 A version is proven when its commits render to exactly what was recorded of it, when its application commit bears the
 signature that the platform demanded then, and when the yeses that its policy asked for are in git, as many and by whom
-(`warrants.py`). It is refuted when any of that is other. What can't be looked into (a commit that the host has
-collected, a key that is not here, a deletion that no record explains: `deleting.py`) is open, with its reason.
+(`warrants.py`; for what was taken away as a whole `removals.py`). It is refuted when any of that is other. What can't
+be looked into (a commit that the host has collected, a key that is not here, a deletion that no record explains:
+`deleting.py`) is open, with its reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from controller.engine.fleet import signers_of
 from controller.engine.history.deleting import unasked_deletions
 from controller.engine.history.reading import Approved
+from controller.engine.history.removals import Removal, removals, weigh_removal
 from controller.engine.history.rendering import PastRender, render_at
 from controller.engine.history.versions import State, Version
 from controller.engine.history.warrants import Case, Doubts, warranted
@@ -35,12 +38,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One version on one target: `reasons` say why it is not proven."""
+    """One version on one target, or when it was taken away there; `reasons` say why that is not proven."""
 
     placement: PlacementRef
     version: Version
     verdict: Verdict
     reasons: tuple[str, ...] = ()
+    removed: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.removed or self.version.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +69,10 @@ async def prove(
     *,
     head: CommitId,
 ) -> tuple[Proof, ...]:
-    """Prove every applied version of a group, newest first; `approved` are the approvals of each, by their time.
+    """Prove every applied version of a group, and when it was taken away, newest first.
 
-    `head` is the platform's newest commit: what warrants a version must be in its history.
+    `approved` are the approvals of each version, by their time. `head` is the platform's newest commit: what warrants a
+    version must be in its history.
     """
     proofs: list[Proof] = []
     past: dict[TargetName, _Past] = {}
@@ -77,7 +86,18 @@ async def prove(
             claim = _Claim(placement, version, states, before.ran, tuple(yeses))
             proofs.append(await _proof(claim, sources, head, before))
             before.ran = version.revision
-    return tuple(reversed(proofs))
+    proofs.reverse()
+    proofs += [await _removed(told, group, sources, head) for told in removals(found)]
+    return tuple(sorted(proofs, key=lambda one: one.at, reverse=True))
+
+
+async def _removed(told: Sequence[Removal], group: GroupRef, sources: Sources, head: CommitId) -> Proof:
+    (first, *_), doubts = told, Doubts()
+    placement = PlacementRef(group.environment, group.application, first.target)
+    for one in told:
+        doubts += await weigh_removal(one, placement, sources.platform, head, sources.records)
+    verdict, reasons = _verdict(doubts.wrong, doubts.unknown), (*doubts.wrong, *doubts.unknown)
+    return Proof(placement, first.version, verdict, reasons, first.after.at)
 
 
 def applied_states(version: Version, target: TargetName) -> tuple[State, ...]:
@@ -136,8 +156,11 @@ async def _proof(claim: _Claim, sources: Sources, head: CommitId, past: _Past) -
         wrong = (*content, *wrong)
         for key, one in wanted.items():
             past.older.setdefault(key, set()).add(one)
-    verdict = Verdict.REFUTED if wrong else Verdict.OPEN if doubts.unknown else Verdict.PROVEN
-    return Proof(placement, version, verdict, (*wrong, *doubts.unknown))
+    return Proof(placement, version, _verdict(wrong, doubts.unknown), (*wrong, *doubts.unknown))
+
+
+def _verdict(wrong: Sequence[str], unknown: Sequence[str]) -> Verdict:
+    return Verdict.REFUTED if wrong else Verdict.OPEN if unknown else Verdict.PROVEN
 
 
 async def _unasked(

@@ -83,12 +83,11 @@ async def weigh(case: Case, platform: Mirror, head: CommitId, records: Mirror) -
     if not told.has_warrant and not await _was_asked_for(case, platform, known):
         return Doubts()
     if told.platform is not None and told.platform not in known:
-        what = f"its yes was found in platform commit {told.platform[:8]}, which is not in the platform's history"
-        return Doubts(unknown=(f"{what} as far as it was read",)) if len(known) == FURTHEST else Doubts((what,))
-    commit = told.platform or await _newest_at(platform, known, told.at)
+        return foreign(told.platform, known)
+    commit = told.platform or await newest_at(platform, known, told.at)
     if commit is None:
         return Doubts(unknown=("the platform commit of its time is not in the history that was read",))
-    checkout = await _checkout(platform, commit)
+    checkout = await checkout_at(platform, commit)
     entry = fleet_of(read_platform(checkout.tree), checkout).entries.get(case.placement)
     if entry is None:
         return Doubts((f"platform commit {commit[:8]}, by which it ran, has no {case.placement}",))
@@ -97,11 +96,17 @@ async def weigh(case: Case, platform: Mirror, head: CommitId, records: Mirror) -
     return await _weighed(case, told, entry, checkout, platform, records)
 
 
+def foreign(commit: CommitId, known: Sequence[CommitId]) -> Doubts:
+    """Tell of a record that names a platform commit which is none of these."""
+    what = f"its yes was found in platform commit {commit[:8]}, which is not in the platform's history"
+    return Doubts(unknown=(f"{what} as far as it was read",)) if len(known) == FURTHEST else Doubts((what,))
+
+
 async def _was_asked_for(case: Case, platform: Mirror, known: Sequence[CommitId]) -> bool:
     """Tell whether the platform commit of a version asks for approvals; a later one does so of later versions."""
     if case.version.revision.platform not in known:
         return True
-    checkout = await _checkout(platform, case.version.revision.platform)
+    checkout = await checkout_at(platform, case.version.revision.platform)
     entry = fleet_of(read_platform(checkout.tree), checkout).entries.get(case.placement)
     return entry is None or entry.application.sync.pending is OnPending.APPROVE
 
@@ -116,7 +121,7 @@ async def _weighed(
         return Doubts(unknown=(f"{what}: that can't be told from git",))
     authors = await _authors(case, rules, checkout, platform)
     found = await judged(rules, group, checkout, platform, now=told.at, authors=authors)
-    reviewed = await _reviewed(case, rules, group, records, told.at)
+    reviewed = await reviewed_at(case.state, rules, group, records, told.at)
     if plans & (found.approved | reviewed):
         return Doubts()
     if not plans:
@@ -158,20 +163,26 @@ def _awaited(case: Case) -> set[Digest]:
     for state in case.version.states:
         if state.commit == case.state.commit:
             break
-        waits = state.placements.get(case.placement.target, {}).get("waits", ())
-        plans = {Digest(match[1]) for one in waits if (match := PLAN.search(one["what"]))}
-        found = plans or found
+        found = plans_awaited(state.placements.get(case.placement.target, {})) or found
     return found
 
 
-async def _newest_at(platform: Mirror, known: Sequence[CommitId], at: datetime) -> CommitId | None:
+def plans_awaited(placement: Mapping[str, Any]) -> set[Digest]:
+    """Name the plans that a placement waits for, as its status tells it."""
+    told = (*(one["what"] for one in placement.get("waits", ())), placement.get("reason", ""))
+    return {Digest(match[1]) for one in told for match in PLAN.finditer(one)}
+
+
+async def newest_at(platform: Mirror, known: Sequence[CommitId], at: datetime) -> CommitId | None:
+    """Give the newest of these platform commits that was there at a time."""
     for commit in known:
         if (await platform.describe(commit)).committed <= at + SKEW:
             return commit
     return None
 
 
-async def _checkout(platform: Mirror, commit: CommitId) -> Checkout:
+async def checkout_at(platform: Mirror, commit: CommitId) -> Checkout:
+    """Read the platform as it was at a commit. Raises Stalled, Transient where that is not to be had."""
     tree = await platform.tree(commit, repository=PLATFORM)
     return Checkout(PLATFORM, commit, commit, tree, await platform.describe(commit))
 
@@ -183,11 +194,13 @@ async def _authors(case: Case, rules: Approvals, checkout: Checkout, platform: M
     return await authors_of(case.placement.group, case.before, *made)
 
 
-async def _reviewed(case: Case, rules: Approvals, group: GroupRef, records: Mirror, at: datetime) -> frozenset[Digest]:
+async def reviewed_at(
+    state: State, rules: Approvals, group: GroupRef, records: Mirror, at: datetime
+) -> frozenset[Digest]:
     """Give the plans that were recorded for branches before: their merge was the yes."""
     if not rules.by_review:
         return frozenset()
-    tree = await records.tree(case.state.commit, repository=PLATFORM)
+    tree = await records.tree(state.commit, repository=PLATFORM)
     return frozenset(await records.compute(lambda: reviewed_plans(BranchFiles(tree), group, now=at)))
 
 
