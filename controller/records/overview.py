@@ -25,7 +25,7 @@ from controller.records.earlier import NOTHING, earlier
 from controller.records.files import Files, Layered
 from controller.records.identity import environment_key, identity
 from controller.records.instances import is_outlived
-from controller.records.leaving import group_files
+from controller.records.leaving import group_files, strays
 from controller.records.markdown import link, plain
 from controller.records.paths import (
     APPLICATION,
@@ -62,7 +62,7 @@ class _Line:
 def overview(base: Files, now: str = "") -> Mapping[str, bytes | None]:
     """Give README.md, and the badges and records of environments and fleet, where they differ from the base.
 
-    What was retired for so long at a time `now` that its records go is taken away.
+    What was retired for so long at a time `now` that its records go is taken away, and what no record explains.
     """
     files = Layered(base)
     told = tuple(_applications(files))
@@ -84,6 +84,8 @@ def overview(base: Files, now: str = "") -> Mapping[str, bytes | None]:
     for path, data in summary_badge("fleet", (one.state for one in active)).files(f"badges/{FLEET}").items():
         files.write(path, data)
     files.write(README, _readme(active, refusal(base)).encode())
+    for path in [*strays(files)]:
+        files.remove(path)
     return files.result()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.model import EnvironmentName, PlacementRef, Transition
+from controller.model import ApplicationName, EnvironmentName, PlacementRef, Transition
 from controller.records import Drawing, Files
 from tests.records.facts import DEV, HANGZHOU, SHANGHAI, SHOP, Branch, at, moved, obj, report
 
@@ -73,3 +73,40 @@ def test_what_comes_back_after_long_is_told_as_new() -> None:
     branch.record(moved(report(HANGZHOU, [obj(one) for one in SHOP]), LONG + 1))
     assert b"lifecycle: active" in branch.files["cmdb/prod/shop/_application.yaml"]
     assert b"2027-02-20" in branch.files["status/prod/shop.yaml"]
+
+
+def test_what_no_record_explains_goes_with_the_next_drawing_and_files_of_others_stay() -> None:
+    branch = Branch()
+    branch.record(moved(report(HANGZHOU)), moved(report(DEV)))
+    draw(branch, 0)
+    drawn = dict(branch.files)
+    earlier = ("prod/shop-health.svg", "prod/shop/health.json", "prod/_speed/shop.svg", "prod/_health/gone.svg")
+    of_nobody = [
+        *(f"badges/{one}" for one in (*earlier, "gone/shop.svg", "gone.svg", "fleet.svg", "_applications/gone.svg"))
+    ]
+    of_nobody += ["pages/prod/gone.md", "pages/gone/shop.md", "pages/index.html", "cmdb/gone/_environment.yaml"]
+    of_nobody += ["cmdb/prod/gone/hangzhou/_target.yaml", "cmdb/prod/notes.txt"]
+    of_others = ["LICENSE", "docs/badges/a.svg", "reviews/shop/main.yaml"]
+    for path in (*of_nobody, *of_others):
+        branch.files[path] = b"somebody's"
+    damaged = {
+        "cmdb/dev/shop/_application.yaml": b"{",
+        "status/prod/left.yaml": b"{",
+        "pages/prod/left.md": b"what git may not say",
+    }
+    branch.files.update(damaged)
+    draw(branch, 1)
+    left = {path: data for path, data in branch.files.items() if path not in drawn}
+    assert sorted(left) == sorted([*of_others, "status/prod/left.yaml", "pages/prod/left.md"])
+    assert branch.files.keys() >= drawn.keys()
+
+
+def test_what_is_drawn_is_of_no_stranger() -> None:
+    branch = Branch()
+    names = ("a", "A", "a.svg", "con", "x" * 253, "a/b", "_health", "ü")
+    for name in names:
+        branch.record(moved(report(replace(HANGZHOU, application=ApplicationName(name)))))
+    draw(branch, 0)
+    before = dict(branch.files)
+    draw(branch, 1)
+    assert branch.files == before
