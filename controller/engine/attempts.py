@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -42,6 +42,7 @@ from controller.model import (
     Stalled,
     State,
     SyncStatus,
+    TargetName,
     Transient,
 )
 from controller.runtime import Clock
@@ -127,6 +128,8 @@ class Attempts:
         if (end := next_end(entry.application.sync.ignore, now=means.now)) is not None:
             self._world.queue.add_later(placement, (end - means.now).total_seconds())
         run = await reconcile(inputs, means)
+        if run is None:
+            return None
         self._world.alarms.set(placement, [one.until for one in run.report.waits if one.until is not None])
         return run
 
@@ -146,6 +149,7 @@ class Attempts:
             interim=self._interim,
             superseded=superseded,
             saw_all=partial(self._world.queue.saw_all, placement),
+            takes=partial(self._takes, placement),
             seen=self._seen,
             order=partial(self._world.predecessors.waits, placement, entry),
             unmet=partial(self._world.turns.unmet, placement),
@@ -157,13 +161,21 @@ class Attempts:
         placement, fleet = observation.placement, self._world.platform.fleet
         if fleet is None or not self._world.outputs.note(placement, observation.outputs):
             return
-        for ref in takers_of(fleet, placement):
+        for ref in (*takers_of(fleet, placement), *self._world.outputs.takers(placement)):
             self._world.queue.add(ref)
+
+    def _takes(self, placement: PlacementRef, givers: Collection[TargetName]) -> bool:
+        """Note from whom a placement takes something in; tell whether all of them were looked at."""
+        self._world.outputs.note_taker(placement, givers)
+        return all(self._was_looked_at(replace(placement, target=one)) for one in givers)
+
+    def _was_looked_at(self, giver: PlacementRef) -> bool:
+        return self._world.outputs.is_known(giver) or self._world.board.of(giver) is not None
 
     def _waits_for_outputs(self, placement: PlacementRef, entry: Entry) -> bool:
         """Tell whether what a placement takes in was not looked at yet; whoever does looks at the placement too."""
         return any(
-            not self._world.outputs.is_known(ref) and self._world.board.of(ref) is None
+            not self._was_looked_at(ref)
             for one in entry.application.inputs
             if (ref := replace(placement, target=one.target)) != placement
         )

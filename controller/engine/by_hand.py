@@ -264,7 +264,7 @@ class _Hand:
         if report is None:
             return
         if not self._outputs.is_known(placement):
-            for ref in takers_of(self._work.snapshot.fleet, placement):
+            for ref in (*takers_of(self._work.snapshot.fleet, placement), *self._outputs.takers(placement)):
                 self._wake(ref)  # there is no value, and now it is known why
         if report.sync is SyncStatus.SYNCED and report.health in (Health.HEALTHY, Health.SUSPENDED):
             for ref in self._turns.behind(placement):

@@ -314,7 +314,7 @@ class Controller:
                 self._open_targets(fleet)
         self._propose(fleet, report)
         if not self._outputs.is_known(placement):
-            for ref in takers_of(fleet, placement):
+            for ref in (*takers_of(fleet, placement), *self._outputs.takers(placement)):
                 self._queue.add(ref)  # there is no value, and now it is known why
         if report.sync is SyncStatus.SYNCED and report.health in (Health.HEALTHY, Health.SUSPENDED):
             self._look_again(groups_that_follow(fleet, placement.group))

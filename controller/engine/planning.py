@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
+from controller.engine.asking import Outputs
 from controller.engine.fleet import Fleet
 from controller.engine.pool import OpenTarget, Place
 from controller.engine.preparing import Facts
 from controller.engine.reconcile import told_by
-from controller.engine.rendering import Outputs
 from controller.engine.snapshot import NOWHERE, Snapshot
 from controller.engine.teardown import nothing
 from controller.model import (
@@ -35,6 +35,7 @@ from controller.model import (
     TargetName,
     TerraformTarget,
 )
+from controller.render import NO_FACTS
 from controller.runtime import SystemClock
 from controller.targets import Target, release
 
@@ -77,6 +78,7 @@ class Work:
     placement: PlacementRef
     wanted: Callable[[Facts, Outputs], Awaitable[tuple[Desired, Application]]]
     inputs: tuple[Input, ...] = ()
+    modules: Mapping[PlacementRef, Callable[[], Awaitable[Desired]]] = field(default_factory=dict)  # what may give
     givers: Mapping[PlacementRef, Callable[[], Awaitable[Desired]]] = field(default_factory=dict)  # whom it takes from
 
 
@@ -89,16 +91,38 @@ def work_of(snapshot: Snapshot, placement: PlacementRef) -> Work:
     async def desired_of(giver: PlacementRef) -> Desired:
         return (await wanted_of(snapshot, giver))[0]
 
-    refs = dict.fromkeys(replace(placement, target=one.target) for one in inputs)
-    givers = {ref: partial(desired_of, ref) for ref in refs if ref in snapshot.fleet.entries}
-    return Work(placement, partial(wanted_of, snapshot, placement), inputs, givers)
+    entries = snapshot.fleet.entries
+    beside = (replace(placement, target=one) for one in entry.application.targets) if is_taking else ()
+    modules = {
+        ref: partial(desired_of, ref)
+        for ref in beside
+        if ref in entries and isinstance(entries[ref].target, TerraformTarget)
+    }
+    givers = {ref: modules[ref] for one in inputs if (ref := replace(placement, target=one.target)) in modules}
+    return Work(placement, partial(wanted_of, snapshot, placement), inputs, modules, givers)
+
+
+async def _asking(work: Work) -> Work:
+    """Say from whom a placement takes something in: what its own files ask for is known when they are rendered."""
+    if not work.modules.keys() - work.givers.keys():
+        return work
+    try:
+        desired, _ = await work.wanted(_no_facts, {})
+    except ConvergeError:  # it is told by its plan
+        return work
+    asked = {replace(work.placement, target=one.target) for one in desired.takes}
+    return replace(work, givers={**work.givers, **{ref: one for ref, one in work.modules.items() if ref in asked}})
+
+
+async def _no_facts() -> bytes:
+    return NO_FACTS
 
 
 async def plan_works(
     works: Iterable[Work], fleet: Fleet, open_target: OpenTarget, *, done: Callable[[Planned], None]
 ) -> tuple[Planned, ...]:
     """Plan on the live state of the targets that a fleet names."""
-    wanted = tuple(works)
+    wanted = await asyncio.gather(*map(_asking, works))
     refs = {ref for one in wanted for ref in (one.placement, *one.givers)}
     async with _targets(fleet, {(ref.environment, ref.target) for ref in refs}, open_target) as targets:
         given = await _given(wanted, targets)
@@ -141,7 +165,10 @@ async def _plan(work: Work, targets: Targets, given: Given, done: Callable[[Plan
         outputs = _taken(work, given)
         desired, application = await work.wanted(told_by(target), outputs)
         desired = release(desired, application.sync.ignore, now=SystemClock().now())
-        unknown = tuple(str(one) for one in work.inputs if one.output not in outputs.get(one.target, {}))
+        unknown = (
+            *(str(one) for one in work.inputs if one.output not in outputs.get(one.target, {})),
+            *(str(one) for one in desired.takes if not one.is_known),
+        )
         planned = Planned(work.placement, await target.plan(desired, application), unknown=unknown)
     except ConvergeError as error:
         planned = Planned(work.placement, None, error)

@@ -17,6 +17,7 @@ from controller.engine.masking import masked
 from controller.model import Digest, Secret, Stalled, Unequipped
 from controller.render import (
     NO_FACTS,
+    NOT_GIVEN,
     ChartArchive,
     ChartHead,
     ChartTemplate,
@@ -28,12 +29,14 @@ from controller.render import (
     Needed,
     Prepared,
     Result,
+    TakenOutput,
     clear_values,
 )
 
 T = TypeVar("T")
 Facts: TypeAlias = "Callable[[], Awaitable[bytes]]"  # what a target is, as `facts_of` writes it
 Work: TypeAlias = ChartTemplate | ChartArchive | Head | ModuleFolder | Decryption
+Give: TypeAlias = "Callable[[Sequence[TakenOutput]], Mapping[TakenOutput, Result]]"  # what other targets give out
 Craft: TypeAlias = "Callable[[Any], Awaitable[Result]]"  # does one kind of need; raises ConvergeErrors
 
 MOST_ROUNDS: Final = 16  # a need's result may lead to another need; more than this is a bug
@@ -63,11 +66,12 @@ class Workshop:
         do: Callable[[Prepared], Awaitable[T]],
         facts: Facts | None = None,
         heads: MutableMapping[Head, Result] | None = None,
+        give: Give | None = None,
     ) -> T:
         """Do what raises Needed where something is missing, with what it needs. Raises what it and the crafts raise.
 
         `facts` tells what the target is; without it, charts are for no cluster of note. `heads` takes up what ranges
-        of versions led to.
+        of versions led to. `give` tells what other targets give out, or raises; without it, nobody does.
         """
         prepared: dict[Digest, Result | Stalled] = {}
         decryptions: list[Decryption] = []
@@ -80,8 +84,11 @@ class Workshop:
                 raise _told(error, decryptions, prepared) from None
             if any(isinstance(need, ClusterFacts) for need in needs):
                 prepared[ClusterFacts().digest] = await facts() if facts else NO_FACTS
+            taken = [one for one in needs if isinstance(one, TakenOutput)]
+            given = give(taken) if taken and give else {}
+            prepared |= {one.digest: given.get(one, NOT_GIVEN) for one in taken}
             try:
-                prepared |= await self._done([one for one in needs if not isinstance(one, ClusterFacts)])
+                prepared |= await self._done([one for one in needs if not isinstance(one, ClusterFacts | TakenOutput)])
             except Stalled as error:
                 raise _told(error, decryptions, prepared) from None
             decryptions += [one for one in needs if isinstance(one, Decryption)]

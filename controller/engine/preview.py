@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
+from controller.engine.asking import Outputs
 from controller.engine.fleet import Entry
 from controller.engine.planning import Planned, Work, plan_works, work_of
 from controller.engine.pool import OpenTarget
 from controller.engine.preparing import Facts
 from controller.engine.reach import Reaches
-from controller.engine.rendering import Outputs, Renderer
+from controller.engine.rendering import Renderer
 from controller.engine.snapshot import NOWHERE, Snapshot, read_with, select
 from controller.engine.sources import Checkout
 from controller.engine.teardown import nothing, orphan

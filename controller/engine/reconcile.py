@@ -9,11 +9,12 @@ of it is looked at again. Every exit gives a PlacementReport; nothing of a run o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from controller.engine.asking import NotGiven, Outputs
 from controller.engine.claims import Claims
 from controller.engine.decide import (
     Facts,
@@ -28,7 +29,7 @@ from controller.engine.events import DriftFound, ObjectApplied, Tell
 from controller.engine.fleet import Entry
 from controller.engine.gate import Situation, is_timed, permit
 from controller.engine.judging import Judged
-from controller.engine.rendering import Outputs, Renderer, as_applied, wires_of
+from controller.engine.rendering import Renderer, as_applied, wires_of
 from controller.engine.sources import Checkout
 from controller.git import CommitInfo
 from controller.model import (
@@ -55,6 +56,7 @@ from controller.model import (
     Platform,
     Revision,
     SyncStatus,
+    TargetName,
     Unknown,
     Wait,
     Waiting,
@@ -110,6 +112,7 @@ class Means:
     interim: Callable[[PlacementReport], None]  # a state worth a record that the run will leave again
     superseded: asyncio.Event
     saw_all: Callable[[], None] = lambda: None  # nothing is left to do of what the target told until now
+    takes: Callable[[Collection[TargetName]], bool] = lambda _givers: True  # notes givers; are all of them looked at?
     seen: Callable[[Observation], None] = lambda _observation: None  # what a target gave out, for others to take in
     order: Callable[[], Awaitable[tuple[Wait, ...]]] = _nobody  # who goes first and is not ready
     unmet: Callable[[Behind], tuple[str, ...]] = lambda _behind: ()  # whom the application's own workflow puts first
@@ -125,8 +128,11 @@ class Run:
     corrected: tuple[ObjectKey, ...] = ()
 
 
-async def reconcile(inputs: Inputs, means: Means) -> Run:
-    """Run one placement to its end. Every ConvergeError becomes part of the report; a bug rises."""
+async def reconcile(inputs: Inputs, means: Means) -> Run | None:
+    """Run one placement to its end. Every ConvergeError becomes part of the report; a bug rises.
+
+    None where it takes in outputs of a target that nobody has looked at yet: who does looks at the placement too.
+    """
     facts = Facts(is_suspended=inputs.entry.is_suspended)
     rendered: Rendered | None = None
     try:
@@ -134,6 +140,7 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
         rendered = await means.renderer.rendered_soon(
             inputs.placement, inputs.entry, inputs.application, inputs.platform, inputs.outputs, told_by(means.target)
         )
+        means.takes({one.target for one in rendered.desired.takes})
         facts = replace(facts, desired=rendered.desired)
         for check in means.checks:
             check(rendered.desired, inputs.fleet)
@@ -143,6 +150,8 @@ async def reconcile(inputs: Inputs, means: Means) -> Run:
         rendered = replace(rendered, desired=await _claimed(rendered.desired, means))
         facts = replace(facts, desired=rendered.desired)
     except ConvergeError as error:
+        if isinstance(error, NotGiven) and not means.takes({one.target for one in error.needs}):
+            return None
         return await _with_observation(inputs, means, facts, error)
     try:
         observation = await means.target.observe(inputs.placement, rendered.desired)

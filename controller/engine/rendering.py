@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
+from controller.engine.asking import Asked, Outputs
 from controller.engine.bounded import TooMuch, bounded
 from controller.engine.fleet import Entry
 from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
@@ -23,13 +23,10 @@ from controller.engine.sources import Checkout
 from controller.model import (
     PLATFORM,
     ConvergeError,
-    JsonValue,
     PlacementRef,
     RepositoryName,
     Revision,
-    Secret,
     Stalled,
-    TargetName,
     TerraformTarget,
     Transient,
     Tree,
@@ -37,20 +34,18 @@ from controller.model import (
     Unknown,
 )
 from controller.render import (
-    NO_FACTS,
     Head,
     Prepared,
     Read,
     Rendered,
     RenderRequest,
     Result,
+    TakenOutput,
     Wire,
     overlay_paths,
     render,
 )
 from controller.runtime import Clock
-
-Outputs: TypeAlias = "Mapping[TargetName, Mapping[str, JsonValue | Secret]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +58,13 @@ class _Kept:
     seconds: float = 0.0  # that the render took
     facts: bytes | None = None  # of its target, where it asked for them
     heads: Mapping[Head, Result] = field(default_factory=dict)  # what the ranges of versions that it asked led to
+    taken: Mapping[TakenOutput, Result] = field(default_factory=dict)  # of other targets, as it was told
 
 
 LONG_SECONDS = 0.25  # an application whose render held everything up for so long goes to a worker the next time
 MANY_BYTES = 256 << 10  # of files: one that reads more takes about as long, and goes to a worker at once
 WORTH_SECONDS = 2.0  # of rendering that waits at once, from which on the start of workers pays for itself
 NEWEST_SHARE = 0.2  # of the last render in the mean
-
-
-class _Asked:
-    """The state of the world that a render asks for, as it was told.
-
-    A target is asked what it is at most once per render.
-    """
-
-    def __init__(self, facts: Facts | None) -> None:
-        self._facts = facts
-        self.answer: bytes | None = None
-        self.heads: dict[Head, Result] = {}
-
-    async def __call__(self) -> bytes:
-        if self.answer is None:
-            try:
-                self.answer = await self._facts() if self._facts else NO_FACTS
-            except Stalled as error:  # no verdict on what is rendered
-                raise Unequipped(str(error)) from error
-        return self.answer
 
 
 class Renderer:
@@ -125,7 +101,8 @@ class Renderer:
         `outputs` are what the group's other placements give out; one that is not there stands as a symbol. `facts` are
         asked for where a chart wants to know what its target is.
         """
-        return await self._rendered(placement, entry, application, platform, outputs, _Asked(facts))
+        asked = Asked(facts, outputs or {}, must_know=False)
+        return await self._rendered(placement, entry, application, platform, outputs, asked)
 
     async def _rendered(
         self,
@@ -134,7 +111,7 @@ class Renderer:
         application: Checkout,
         platform: Checkout,
         outputs: Outputs | None,
-        asked: _Asked,
+        asked: Asked,
         most_bytes: int | None = None,
     ) -> Rendered:
         """Render as `rendered` says. Raises TooMuch where it would read more than `most_bytes`."""
@@ -159,9 +136,9 @@ class Renderer:
     ) -> Rendered:
         """Give the placement's desired state as `rendered` does, by a worker where many wait for theirs or it is large.
 
-        Raises Transient too, where the worker is lost. What takes outputs in stays here: they may be secret.
+        Raises Transient too, where the worker is lost, and NotGiven. What takes secret outputs in stays here.
         """
-        asked = _Asked(facts)
+        asked = Asked(facts, outputs or {}, must_know=True)
         await self._forget_other(placement, asked)
         is_for_pool = not isinstance(entry.target, TerraformTarget) and not entry.application.inputs
         if self._pool is None or not is_for_pool or self.is_current(placement, entry, application, platform):
@@ -261,7 +238,7 @@ class Renderer:
         application: Checkout,
         platform: Checkout,
         wires: tuple[Wire, ...],
-        asked: _Asked,
+        asked: Asked,
         most_bytes: int | None,
     ) -> _Kept:
         request = replace(request_for(placement, entry, application, platform), wires=wires)
@@ -290,12 +267,13 @@ class Renderer:
             if found := [ref for ref, kept in ranged if await self._has_moved(kept)]:
                 moved(found)
 
-    async def _forget_other(self, placement: PlacementRef, asked: _Asked) -> None:
-        """Forget a render for a target that is another by now, or of charts with newer versions. Only that is asked."""
+    async def _forget_other(self, placement: PlacementRef, asked: Asked) -> None:
+        """Forget a render that would be told something else now of targets and charts. Only what it asked is asked."""
         kept = self._kept.get(placement)
         if kept is None:
             return
-        if (kept.facts is not None and kept.facts != await asked()) or await self._has_moved(kept):
+        is_same = asked.is_as(kept.taken) and (kept.facts is None or kept.facts == await asked())
+        if not is_same or await self._has_moved(kept):
             self.forget(placement)
 
     async def _has_moved(self, kept: _Kept) -> bool:
@@ -310,10 +288,10 @@ class Renderer:
                 return True
         return False
 
-    async def _result(self, do: Callable[[Prepared], Awaitable[Rendered]], asked: _Asked) -> Rendered | Stalled:
+    async def _result(self, do: Callable[[Prepared], Awaitable[Rendered]], asked: Asked) -> Rendered | Stalled:
         """Give what a render and what it needs come to, as far as it is pure. Raises what is not."""
         try:
-            return await self.workshop.work(do, asked, asked.heads)
+            return await self.workshop.work(do, asked, asked.heads, asked.give)
         except Unequipped:
             raise
         except Stalled as error:
@@ -328,7 +306,7 @@ class Renderer:
         wires: tuple[Wire, ...],
         result: Rendered | Stalled,
         seconds: float,
-        asked: _Asked,
+        asked: Asked,
     ) -> _Kept:
         cover: tuple[Read, ...] = ()
         if isinstance(result, Rendered):
@@ -338,7 +316,7 @@ class Renderer:
                 self._footprints.put(str(placement), Footprint(shape, result.reads, cover))
         revision = Revision(application.commit, platform.commit)
         kept = self._kept[placement] = _Kept(
-            shape_of(placement, entry), revision, result, cover, wires, seconds, asked.answer, asked.heads
+            shape_of(placement, entry), revision, result, cover, wires, seconds, asked.answer, asked.heads, asked.taken
         )
         return kept
 

@@ -34,7 +34,7 @@ from controller.model.ids import (
     TargetName,
 )
 from controller.model.judging import CONDITIONS, NO_RULES, HealthRules, Judgement
-from controller.model.manifest import FIRST, Behind, Desired, Manifest, Neighbours, Origin, Release
+from controller.model.manifest import FIRST, Behind, Desired, Manifest, Neighbours, Origin, Release, Taken
 from controller.model.plan import Action, Applied, ObjectPlan, Outcome, Permitted, Plan, Result
 from controller.model.platform import (
     Adopt,
@@ -191,6 +191,7 @@ __all__ = [
     "Step",
     "SyncPolicy",
     "SyncStatus",
+    "Taken",
     "Target",
     "TargetName",
     "TerraformTarget",

@@ -76,6 +76,18 @@ class Behind:
 FIRST: Final = Behind()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Taken:
+    """A value that a rendered placement takes in of what another target of its application gives out."""
+
+    target: TargetName
+    output: str
+    is_known: bool = True  # False: nobody gives it out yet, and a symbol stands for it
+
+    def __str__(self) -> str:
+        return f"{self.target}.{self.output}"
+
+
 @dataclass(frozen=True, slots=True)
 class Desired:
     """What git says of one placement: everything that shall be there, in the order in which it was rendered."""
@@ -89,5 +101,6 @@ class Desired:
     before_delete: tuple[Manifest, ...] = ()  # written when it is taken away: before anything of it goes
     after_delete: tuple[Manifest, ...] = ()  # and when all of it has gone
     behind: Behind = FIRST
+    takes: tuple[Taken, ...] = field(default=(), compare=False)  # what the application itself asks of other targets
     spared: frozenset[ObjectKey] = frozenset()  # git names them as somebody else's: never written, never deleted
     neighbours: Neighbours | None = field(default=None, compare=False)  # None: no object moves

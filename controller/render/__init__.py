@@ -5,6 +5,7 @@ from controller.render.encrypted import clear_values
 from controller.render.kustomize import Order, build
 from controller.render.needs import (
     NO_FACTS,
+    NOT_GIVEN,
     ChartArchive,
     ChartHead,
     ChartTemplate,
@@ -18,6 +19,7 @@ from controller.render.needs import (
     Needed,
     Prepared,
     Result,
+    TakenOutput,
     facts_of,
     head_of,
 )
@@ -36,6 +38,7 @@ from controller.render.request import (
 from controller.render.trace import Setting, explain
 
 __all__ = [
+    "NOT_GIVEN",
     "NOWHERE",
     "NO_FACTS",
     "RENDERER_VERSION",
@@ -59,6 +62,7 @@ __all__ = [
     "Result",
     "Setting",
     "Surroundings",
+    "TakenOutput",
     "Wire",
     "build",
     "clear_values",

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from controller.documents import canonical, decode
-from controller.model import FIRST, Behind, Position, Problem
+from controller.model import FIRST, Behind, FieldPath, Position, Problem, Waiting
 from controller.render.needs import Need, Needed
 from controller.render.request import Draft, RenderRequest
+from controller.render.taking import Taking
 from controller.render.tracking import TrackedTree
 
 if TYPE_CHECKING:
@@ -30,6 +31,21 @@ ADOPT: Final = "converge/adopt"
 PRUNE: Final = "converge/prune"
 REPLACE: Final = "converge/replace"
 SHARE: Final = "converge/share"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What an Application is rendered amid."""
+
+    request: RenderRequest
+    application: TrackedTree
+    platform: TrackedTree
+    locate: Locate
+    taking: Taking
+
+    def position(self, draft: Draft) -> Callable[[FieldPath], Position]:
+        """Give what finds the fields of a draft."""
+        return lambda field: self.locate(draft, tuple(one for one in field if isinstance(one, str | int)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +70,24 @@ def expand(
     application: TrackedTree,
     platform: TrackedTree,
     locate: Locate,
+    taking: Taking,
 ) -> Expanded:
-    """Put an Application's objects in its place. Raises Invalid with all that is wrong with one."""
+    """Put an Application's objects in its place. Raises Invalid with all that is wrong with one, Needed, Waiting."""
     drafts = list(drafts)
     if not any(map(is_application, drafts)):
         return Expanded(drafts)
-    types = _types(platform)
+    around = Around(request, application, platform, locate, taking)
+    try:
+        return _expanded(drafts, around)
+    except Waiting:
+        if taking.needs:  # nobody was asked yet
+            raise Needed(tuple(taking.needs)) from None
+        raise
+
+
+def _expanded(drafts: Iterable[Draft], around: Around) -> Expanded:
+    taking = around.taking
+    types = _types(around.platform)
     expanded: list[Draft] = []
     warnings: list[Problem] = []
     behind, asked = FIRST, False
@@ -69,14 +97,14 @@ def expand(
         if not is_application(draft):
             expanded.append(draft)
             continue
-        placed, told = _placed(draft, request, types, locate)
+        placed, told = _placed(draft, around, types)
         expanded += [_draft(one, draft) for one in placed.objects]
         if placed.references:
             from controller.render.components import drafts_of_reference  # noqa: PLC0415  few have any
 
             for one in placed.references:
                 try:
-                    made = drafts_of_reference(one, draft, request, application, platform, locate)
+                    made = drafts_of_reference(one, draft, around)
                 except Needed as needed:
                     needs += needed.needs  # those of all components are done at once
                     continue
@@ -85,9 +113,10 @@ def expand(
                 expanded += [_noted(each, one.wave, one.consent) for each in made.drafts]
         warnings += told
         behind, asked = behind.joined(placed.behind), asked or placed.asked or bool(placed.references)
+    needs += taking.needs
     if needs:
         raise Needed(needs)
-    return Expanded(expanded, tuple(warnings), behind, asked, tuple(sorted(follows)))
+    return Expanded(expanded, tuple(warnings), behind, asked or bool(taking.takes), tuple(sorted(follows)))
 
 
 def _types(platform: TrackedTree) -> Mapping[str, Any]:
@@ -96,16 +125,21 @@ def _types(platform: TrackedTree) -> Mapping[str, Any]:
     return definitions_of(read_types(platform))
 
 
-def _placed(
-    draft: Draft, request: RenderRequest, types: Mapping[str, Any], locate: Locate
-) -> tuple[Placed, tuple[Problem, ...]]:
+def _placed(draft: Draft, around: Around, types: Mapping[str, Any]) -> tuple[Placed, tuple[Problem, ...]]:
     from controller.render.oam import render_application  # noqa: PLC0415  only Applications need it
     from controller.render.oam.placing import place  # noqa: PLC0415
     from controller.render.oam.reporting import Report  # noqa: PLC0415
+    from controller.render.outputs import ModuleOutputs  # noqa: PLC0415
 
-    report = Report(lambda field: locate(draft, tuple(one for one in field if isinstance(one, str | int))))
+    request = around.request
+    report = Report(around.position(draft))
     rendered = render_application(
-        draft.value, by_steps=True, namespace=request.namespace, types=types, locate=report.locate
+        draft.value,
+        by_steps=True,
+        namespace=request.namespace,
+        modules=ModuleOutputs(draft, around),
+        types=types,
+        locate=report.locate,
     )
     placed = place(rendered, request.placement, request.targets, request.surroundings, report)
     for each in placed.objects:

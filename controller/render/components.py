@@ -17,23 +17,24 @@ from controller.documents import decode
 from controller.model import (
     ChartOptions,
     EntryKind,
-    FieldPath,
     JsonValue,
     MemoryTree,
     Position,
     Problem,
     RepositoryName,
 )
-from controller.render.applications import Locate, is_application
+from controller.render.applications import Around, is_application
 from controller.render.needs import ChartArchive, ChartHead, results_of, version_of
 from controller.render.oam import HelmReference, KustomizeReference, TerraformReference
 from controller.render.oam.placing import PlacedReference
 from controller.render.oam.reporting import Report
+from controller.render.outputs import secret_of_outputs
 from controller.render.parameters import Substitution
-from controller.render.plain import CHART_FILE, holds_kustomization, joined, read_plain
+from controller.render.plain import CHART_FILE, joined, read_plain
 from controller.render.request import Draft, RenderRequest
 from controller.render.tracking import TrackedTree
 
+_FOLDER_FIELDS: Final = {"helm": "chart", "kustomize": "path"}
 CHART: Final = "converge/chart"  # on what a range of versions led to: the chart, its version and digest
 
 
@@ -49,22 +50,19 @@ class Made:
 def drafts_of_reference(
     placed: PlacedReference,
     draft: Draft,
-    request: RenderRequest,
-    application: TrackedTree,
-    platform: TrackedTree,
-    locate: Locate,
+    around: Around,
 ) -> Made:
     """Make a component's objects. Raises Invalid for one that nobody here can make."""
-
-    def position(field: FieldPath) -> Position:
-        return locate(draft, tuple(one for one in field if isinstance(one, str | int)))
-
-    report = Report(position)
+    request, application, platform = around.request, around.application, around.platform
+    report = Report(around.position(draft))
     made = Made([])
     match placed.reference:
         case TerraformReference() as module:
             _check_module(module, request, report)
+            report.settle()
+            made = Made(secret_of_outputs(module, draft, around))
         case HelmReference() as chart:
+            around.taking.refuse(chart.values, report, (*chart.at, "properties", "values"))
             made = _of_chart(chart, placed, draft, request, application, platform, report)
         case KustomizeReference() as kustomization:
             made = _of_kustomization(kustomization, draft, request, application, platform, report)
@@ -74,17 +72,30 @@ def drafts_of_reference(
     return replace(made, drafts=moved)
 
 
-def charts_named(files: Iterable[str], request: RenderRequest, application: TrackedTree) -> frozenset[str]:
-    """Name the folders of charts that components of these files' Applications are made of."""
-    written = [one for one in files if b"core.oam.dev/v1beta1" in application.read(one)]
+def left_to_components(found: Iterable[str], request: RenderRequest, application: TrackedTree) -> frozenset[str]:
+    """Name what of some files and folders lies in folders that components of Applications among them are made of."""
+    found = tuple(found)
+    files = [one for one in found if application.kind(one) is EntryKind.FILE]
+    written = [one for one in files if _may_name_folders(application.read(one))]
+    folders = _folders_named(written, request, application) if written else frozenset()
+    inside = (one for one in found if any(f"{one}/".startswith(f"{folder}/" if folder else "") for folder in folders))
+    return frozenset(inside).difference(written)
+
+
+def _may_name_folders(data: bytes) -> bool:
+    return b"core.oam.dev/v1beta1" in data and (b"helm" in data or b"kustomize" in data)
+
+
+def _folders_named(written: Iterable[str], request: RenderRequest, application: TrackedTree) -> frozenset[str]:
     found: set[str | None] = set()
     for draft in read_plain(application, written, Substitution(request.parameters)):
         spec = draft.value.get("spec")
         components = spec.get("components") if is_application(draft) and isinstance(spec, dict) else None
         for one in components if isinstance(components, list) else ():
-            properties = one.get("properties") if isinstance(one, dict) and one.get("type") == "helm" else None
-            if isinstance(properties, dict) and isinstance(properties.get("chart"), str):
-                found.add(_folder(properties["chart"], draft, request, application))
+            properties = one.get("properties") if isinstance(one, dict) else None
+            field = _FOLDER_FIELDS.get(str(one.get("type"))) if isinstance(one, dict) else None
+            if field and isinstance(properties, dict) and isinstance(properties.get(field), str):
+                found.add(_folder(properties[field], draft, request, application))
     return frozenset(one for one in found if one is not None)
 
 
@@ -195,12 +206,14 @@ def _of_kustomization(
         advice = "Name its repository in converge.yaml, and give it an application entry of its own."
         report.fail((*where, "url"), what, advice)
     path = _folder(kustomization.path or ".", draft, request, application)
-    if path is None or not holds_kustomization(application, path):
-        report.fail((*where, "path"), f'"{kustomization.path}" holds no kustomization', "Name a folder with one.")
+    if path is None:
+        what = f'there is no folder "{kustomization.path}" in this repository'
+        report.fail((*where, "path"), what, "Name one, from the repository's root or beside the Application.")
     entries: dict[str, list[tuple[JsonValue, Position]]] = {}
     for one in kustomization.patches:
         entries.setdefault(one.into, []).append((one.entry, report.locate(one.at)))
-    additions = Additions(namespace=kustomization.namespace, entries=entries)
+    without = frozenset({draft.origin.path})  # the Application itself, where it lies in the folder
+    additions = Additions(namespace=kustomization.namespace, entries=entries, without=without)
     parameters = Substitution(request.parameters)
     drafts, warnings, _ = drafts_of(application, path, platform, (), parameters, additions=additions)
     return Made(drafts, warnings)

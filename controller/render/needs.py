@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 from controller.documents import canonical, decode, digest_of
-from controller.model import Capabilities, CommitId, Digest, Invalid, JsonValue, Position, Secret, Stalled
+from controller.model import Capabilities, CommitId, Digest, Invalid, JsonValue, Position, Secret, Stalled, TargetName
 
 Result: TypeAlias = "bytes | Secret"  # of a need's work; a Secret stays in the process that made it
 Prepared: TypeAlias = "Mapping[Digest, Result | Stalled]"  # a Stalled: the verdict on a need that can't be done
@@ -187,6 +187,27 @@ class ClusterFacts:
         return digest_of(b"facts of the cluster")
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class TakenOutput:
+    """A root output of another target of the application: its result is JSON, in a Secret where it is sensitive.
+
+    NOT_GIVEN while nobody gives it out. The state of the world, as ClusterFacts.
+    """
+
+    target: TargetName
+    output: str
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(canonical(["output", self.target, self.output]))
+
+    def __str__(self) -> str:
+        return f"{self.target}.{self.output}"
+
+
+NOT_GIVEN: Final = b""
+
+
 def facts_of(capabilities: Capabilities) -> bytes:
     return canonical({"kube": capabilities.kube_version, "apis": [*capabilities.api_versions]})
 
@@ -199,7 +220,7 @@ def capabilities_of(facts: Result) -> Capabilities:
 # What charts are told where no cluster is asked: a version of ours, since each build of helm has another one.
 NO_FACTS: Final = facts_of(Capabilities("v1.36.0"))
 Head: TypeAlias = ChartHead | ModuleHead  # the state of the world, that a render follows
-Need: TypeAlias = ChartTemplate | ChartArchive | Head | ModuleFolder | Decryption | ClusterFacts
+Need: TypeAlias = ChartTemplate | ChartArchive | Head | ModuleFolder | Decryption | ClusterFacts | TakenOutput
 
 
 class Needed(Exception):

@@ -25,6 +25,7 @@ from controller.render.parameters import Substitution
 from controller.render.plain import CHART_FILE, holds_kustomization, joined, manifest_files, read_plain
 from controller.render.request import RENDERER_VERSION, Draft, Rendered, RenderRequest
 from controller.render.secrecy import Drafted, check_secrecy
+from controller.render.taking import Taking
 from controller.render.tracking import TrackedTree
 from controller.render.uninterrupted import uninterrupted
 
@@ -44,6 +45,7 @@ def render(request: RenderRequest) -> Rendered:
     decipherer.settle()
     check_secrecy(request, drafted, decipherer, again=lambda marks: _drafted(request, marks))
     drafts = drafted.drafts
+    drafted.taking.settle(drafts, drafted.locate)
     if request.wires:
         from controller.render.wiring import connect  # noqa: PLC0415  only what takes outputs in needs it
 
@@ -64,6 +66,7 @@ def render(request: RenderRequest) -> Rendered:
         _digest_of_manifests(manifests),
         digest_of(canonical(_inputs(request, drafted, surroundings))),
         behind=drafted.behind,
+        takes=tuple(drafted.taking.takes),
         spared=frozenset(one.key for draft, one in pairs if draft.is_spared),
     )
     return Rendered(
@@ -99,7 +102,8 @@ def _drafted(request: RenderRequest, decipherer: Decipherer) -> Drafted:
     def locate(draft: Draft, field: tuple[str | int, ...]) -> Position:
         return _locate(trees[draft.origin.repository], draft, field)
 
-    expanded = expand(drafts, request, application=application, platform=platform, locate=locate)
+    taking = Taking(request.prepared)
+    expanded = expand(drafts, request, application=application, platform=platform, locate=locate, taking=taking)
     return Drafted(
         drafts=expanded.drafts,
         locate=locate,
@@ -109,6 +113,7 @@ def _drafted(request: RenderRequest, decipherer: Decipherer) -> Drafted:
         idle=idle,
         behind=expanded.behind,
         asked=expanded.asked,
+        taking=taking,
         follows=expanded.follows,
     )
 
@@ -127,11 +132,13 @@ def _drafts(
     made: dict[str, list[Draft]] = {}
     if not is_kustomization:
         found = list(manifest_files(application, request.path))
+        made = {one: [] for one in _left_to_components(found, request, application)}
+        found = [one for one in found if one not in made]
         folders = [one for one in found if application.kind(one) is not EntryKind.FILE]
         files = [one for one in found if application.kind(one) is EntryKind.FILE]
         charts = [one for one in folders if not holds_kustomization(application, one)]
-        made = _charts_amid(charts, files, request, application, platform, parameters) if charts else {}
-        if not overlays and len(folders) == len(made):
+        made |= _charts_amid(charts, request, application, platform, parameters) if charts else {}
+        if not overlays and all(one in made for one in folders):
             drafts = read_plain(application, files, parameters)
             return [*drafts, *(one for drafted in made.values() for one in drafted)], (), frozenset()
     from controller.render.kustomize import drafts_of  # noqa: PLC0415  a plain tree needs none of it
@@ -139,25 +146,29 @@ def _drafts(
     return drafts_of(application, request.path, platform, overlays, parameters, made=made)
 
 
+def _left_to_components(found: Sequence[str], request: RenderRequest, application: TrackedTree) -> frozenset[str]:
+    """Name what the Applications among some files have components made of: it is no part of the plain YAML."""
+    files = (one for one in found if application.kind(one) is EntryKind.FILE)
+    if not any(b"core.oam.dev/v1beta1" in application.read(one) for one in files):
+        return frozenset()
+    from controller.render.components import left_to_components  # noqa: PLC0415  only Applications need it
+
+    return left_to_components(found, request, application)
+
+
 def _charts_amid(
     folders: Sequence[str],
-    files: Sequence[str],
     request: RenderRequest,
     application: TrackedTree,
     platform: TrackedTree,
     parameters: Substitution,
 ) -> dict[str, list[Draft]]:
-    """Have helm template the charts amid plain YAML, by their folders; what an Application names is left to it."""
-    from controller.render.components import charts_named  # noqa: PLC0415  only charts need it
-    from controller.render.helm import chart_drafts  # noqa: PLC0415
+    """Have helm template the charts amid plain YAML, by their folders."""
+    from controller.render.helm import chart_drafts  # noqa: PLC0415  only charts need it
 
-    named = charts_named(files, request, application)
     made: dict[str, list[Draft]] = {}
     needs: list[Need] = []
     for folder in folders:
-        made[folder] = []
-        if folder in named:
-            continue
         try:
             made[folder] = chart_drafts(request, application, platform, parameters, folder=folder)
         except Needed as error:

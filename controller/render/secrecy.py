@@ -15,6 +15,7 @@ from controller.model import Behind, ConvergeError, FieldPath, Invalid, Position
 from controller.render.encrypted import Decipherer, Look, holds_one_of, is_marked, places
 from controller.render.needs import Needed
 from controller.render.request import Draft, Read, RenderRequest
+from controller.render.taking import Taking
 
 VALUES = ("data", "stringData")
 
@@ -31,6 +32,7 @@ class Drafted:
     idle: frozenset[Problem]
     behind: Behind
     asked: bool
+    taking: Taking
     follows: tuple[str, ...] = ()  # versions of charts that ranges led to
 
 
@@ -74,7 +76,7 @@ def _plain_secrets(drafted: Drafted, look: Look) -> Iterator[Problem]:
         if not _is_secret(draft.value):
             continue
         written = [(name, text) for name in VALUES for text in _texts(draft.value.get(name))]
-        if written and not any(look(text) for _, text in written):
+        if written and not any(look(text) or drafted.taking.holds(text) for _, text in written):
             where = drafted.locate(draft, (written[0][0],))
             name = (draft.value.get("metadata") or {}).get("name", "")
             what = (

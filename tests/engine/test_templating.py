@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 import pytest
 
 from controller.engine.preparing import Workshop
-from controller.engine.render_pool import RenderPool
 from controller.engine.templating import Helm
 from controller.model import (
     PLATFORM,
@@ -23,63 +20,15 @@ from controller.model import (
     Invalid,
     ObjectKey,
     Origin,
-    Stalled,
-    Unequipped,
     parse_path,
 )
-from controller.render import ChartTemplate, Rendered, RenderRequest, Setting, explain, facts_of, render
-from controller.runtime.scratch import MEMORY
+from controller.render import ChartTemplate, Setting, explain
 from controller.targets.hooks import Phase, phase_of
 from tests.render.requests import request_of
 
+from .charts import CHART, CONFIG, FILES, bodies, rendered
+
 pytestmark = pytest.mark.helm
-
-CHART = "apiVersion: v2\nname: web\nversion: 1.2.3\n"
-DEPLOYMENT = """\
-{{- if .Values.enabled }}
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {{ include "web.name" . }}
-  labels:
-    release: {{ .Release.Name }}
-spec:
-  replicas: {{ .Values.replicas }}
-  selector:
-    matchLabels: {app: web}
-  template:
-    metadata:
-      labels: {app: web}
-    spec:
-      containers:
-      - name: web
-        image: "{{ .Values.image.name }}:{{ .Values.image.tag }}"
-{{- end }}
-"""
-FILES = {
-    "deploy/Chart.yaml": CHART,
-    "deploy/values.yaml": "enabled: true\nreplicas: 1\nimage:\n  name: example.com/web\n  tag: '1'\nREGION: none\n",
-    "deploy/templates/_helpers.tpl": '{{- define "web.name" -}}{{ .Release.Name }}-web{{- end -}}\n',
-    "deploy/templates/deployment.yaml": DEPLOYMENT,
-}
-
-
-async def rendered(helm: Path, request: RenderRequest, capabilities: Capabilities | None = None) -> Rendered:
-    async def facts() -> bytes:
-        return facts_of(capabilities or Capabilities())
-
-    async def do(prepared: Any) -> Rendered:
-        return render(replace(request, prepared=prepared))
-
-    return await Workshop({ChartTemplate: Helm(str(helm))}).work(do, facts)
-
-
-async def bodies(
-    helm: Path, files: Mapping[str, str], overlays: Mapping[str, str] | None = None, **more: Any
-) -> list[dict[str, Any]]:
-    capabilities = more.pop("capabilities", None)
-    result = await rendered(helm, request_of(files, overlays, **more), capabilities)
-    return [json.loads(one.body) for one in result.desired.manifests]
 
 
 async def test_a_chart_renders_with_its_template_as_origin(helm: Path) -> None:
@@ -113,7 +62,6 @@ async def test_parameters_that_the_chart_declares_are_values(helm: Path) -> None
 
 
 COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
-CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata: {{value: {value}}}\n"
 
 
 async def test_overlay_components_edit_what_a_chart_renders_to(helm: Path) -> None:
@@ -246,54 +194,6 @@ async def test_a_fickle_function_that_is_not_reached_is_no_harm(helm: Path) -> N
     assert one["data"]["value"] == "p"
 
 
-async def test_a_chart_sees_nothing_of_this_machine(helm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CANARY", "tweet")
-    monkeypatch.setenv("HELM_NAMESPACE", "tweet")
-    asked = '{{ lookup "v1" "Namespace" "" "" }}{{ .Release.Namespace }}{{ .Files.Get "/etc/passwd" }}'
-    text = CONFIG.format(value=f"""'{asked}{{{{ getHostByName "localhost" }}}}'""")
-    files = {"deploy/Chart.yaml": CHART, "deploy/templates/map.yaml": text}
-    (one,) = await bodies(helm, files)
-    assert one["data"]["value"] == "map[]default"
-    with pytest.raises(Invalid, match="env"):
-        await bodies(helm, files | {"deploy/templates/env.yaml": '{{ env "CANARY" }}'})
-
-
-async def test_a_missing_helm_is_not_kept_as_the_charts_fault(helm: Path, tmp_path: Path) -> None:
-    program = tmp_path / "helm"
-    workshop = Workshop({ChartTemplate: Helm(str(program))})
-
-    async def do(prepared: Any) -> Rendered:
-        return render(replace(request_of(FILES), prepared=prepared))
-
-    with pytest.raises(Unequipped, match=r"deploy/Chart\.yaml: a Helm chart, and there is no"):
-        await workshop.work(do)
-    program.symlink_to(helm)
-    assert (await workshop.work(do)).desired.manifests
-
-
-async def test_a_helm_that_is_too_old_is_refused(tmp_path: Path) -> None:
-    program = tmp_path / "helm"
-    program.write_text("#!/bin/sh\necho v3.9.4\n")
-    program.chmod(0o755)
-    with pytest.raises(Unequipped, match=r"3\.14"):
-        await bodies(program, FILES)
-
-
-async def test_a_chart_that_never_ends_is_stopped(helm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.engine.templating.MEMORY_BYTES", 200 << 20)
-    text = '{{ $s := "xxxxxxxxxxxxxxxx" }}{{ range until 40 }}{{ $s = printf "%s%s" $s $s }}{{ end }}\n'
-    with pytest.raises(Stalled):
-        await bodies(helm, FILES | {"deploy/templates/a.yaml": text})
-
-
-async def test_nothing_stays_behind(helm: Path) -> None:
-    await bodies(helm, FILES)
-    with pytest.raises(Invalid):
-        await bodies(helm, FILES | {"deploy/templates/a.yaml": "{{ nothing }}"})
-    folders = {MEMORY, Path(tempfile.gettempdir())}
-    assert not [one for folder in folders for one in folder.glob(f"converge-{os.getpid()}-helm*")]
-
-
 async def test_hooks_have_their_turn(helm: Path) -> None:
     names = {"pre-install,pre-upgrade": "before", "post-upgrade": "after"}
     head = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n"
@@ -301,19 +201,6 @@ async def test_hooks_have_their_turn(helm: Path) -> None:
     hooks = {f"deploy/templates/{name}.yaml": job.format(name=name, hook=hook) for hook, name in names.items()}
     found = {one.key.name: phase_of(one) for one in (await rendered(helm, request_of(FILES | hooks))).desired.manifests}
     assert found == {"shop-web": Phase.ORDINARY, "before": Phase.BEFORE, "after": Phase.AFTER}
-
-
-async def test_a_worker_process_renders_charts_too(helm: Path) -> None:
-    request = request_of(FILES, namespace="x")
-    pool = RenderPool(size=1)
-
-    async def by_a_worker(prepared: Any) -> Rendered:
-        return await pool.render(replace(request, prepared=prepared))
-
-    try:
-        assert await Workshop({ChartTemplate: Helm(str(helm))}).work(by_a_worker) == await rendered(helm, request)
-    finally:
-        await pool.close()
 
 
 async def test_a_value_is_explained_by_its_place_and_its_template(helm: Path) -> None:
@@ -353,87 +240,3 @@ async def test_what_helm_takes_and_yaml_frowns_on_is_taken(helm: Path) -> None:
     }
     found = await bodies(helm, files)
     assert [(one["metadata"]["name"], one.get("data")) for one in found] == [("a", {"k": "two"}), ("inner", None)]
-
-
-async def test_charts_below_are_wired_as_helm_wires_them(helm: Path) -> None:
-    """Alias, condition, tags, import-values, globals, a library, `.helmignore`, `.Files` and `tpl` are helm's work."""
-    named = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\ndata: {said: {{ SAID | quote }}}\n"
-    dependencies = """\
-dependencies:
-- {name: child, version: 0.x, repository: "https://charts.example.com", import-values: [told]}
-- {name: child, alias: other, version: 0.1.0, repository: "https://charts.example.com"}
-- {name: lib, version: 0.x.x, repository: "https://charts.example.com"}
-- {name: spare, version: ">0", condition: spare.enabled}
-- {name: tagged, version: "*", tags: [back]}
-"""
-
-    def map_of(name: str, said: str) -> str:
-        return named.replace("NAME", name).replace("SAID", said)
-
-    files = {
-        "deploy/Chart.yaml": f"apiVersion: v2\nname: whole\nversion: 1.0.0\n{dependencies}",
-        "deploy/values.yaml": "global: {where: here}\nspare: {enabled: false}\ntags: {back: false}\nother: {x: mine}\n",
-        "deploy/.helmignore": "hidden.txt\n*.bak\n",
-        "deploy/templates/a.yaml": map_of("imported", ".Values.kept"),
-        "deploy/templates/b.yaml": map_of("files", 'print (tpl (.Files.Get "t.txt") .) (.Files.Get "hidden.txt")'),
-        "deploy/templates/c.yaml.bak": '{{ fail "ignored" }}',
-        "deploy/t.txt": "from {{ .Release.Name }}",
-        "deploy/hidden.txt": "not to be seen",
-        "deploy/charts/child/Chart.yaml": "apiVersion: v2\nname: child\nversion: 0.1.0\n",
-        "deploy/charts/child/values.yaml": "x: own\nexports: {told: {kept: seven}}\n",
-        "deploy/charts/child/templates/a.yaml": map_of("{{ .Chart.Name }}", 'include "lib.said" .'),
-        "deploy/charts/lib/Chart.yaml": "apiVersion: v2\nname: lib\nversion: 0.1.0\ntype: library\n",
-        "deploy/charts/lib/templates/_a.tpl": '{{ define "lib.said" }}'
-        "{{ .Values.x }} {{ .Values.global.where }}{{ end }}",
-        "deploy/charts/spare/Chart.yaml": "apiVersion: v2\nname: spare\nversion: 1.0.0\n",
-        "deploy/charts/spare/templates/a.yaml": map_of("spare", "1"),
-        "deploy/charts/tagged/Chart.yaml": "apiVersion: v2\nname: tagged\nversion: 1.0.0\n",
-        "deploy/charts/tagged/templates/a.yaml": map_of("tagged", "1"),
-    }
-    found = await bodies(helm, files)
-    assert {one["metadata"]["name"]: one["data"]["said"] for one in found} == {
-        "imported": "seven",
-        "files": "from shop",
-        "child": "own here",
-        "other": "mine here",
-    }
-
-
-AMID = {
-    "deploy/app.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\ndata: {x: plain}\n",
-    "deploy/built/kustomization.yaml": "resources: [a.yaml]\nnamePrefix: built-\n",
-    "deploy/built/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: built}\n",
-    "deploy/parts/cache/Chart.yaml": "apiVersion: v2\nname: cache\nversion: 1.0.0\n",
-    "deploy/parts/cache/values.yaml": "x: own\nREGION: none\n",
-    "deploy/parts/cache/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n"
-    'data: {x: "{{ .Values.x }} {{ .Values.REGION }} {{ (.Values.global).g }}"}\n',
-    "deploy/queue/Chart.yaml": "apiVersion: v2\nname: queue\nversion: 1.0.0\n",
-    "deploy/queue/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n"
-    'data: {x: "{{ .Values.x }}"}\n',
-}
-
-
-async def test_charts_amid_plain_yaml_and_beside_a_kustomization_are_parts_of_the_application(helm: Path) -> None:
-    """Each has its folder's name in its release, and its values under that name, as charts in a chart have."""
-    chart = ChartOptions(values={"cache": {"x": "entry"}, "queue": {"x": 2}, "global": {"g": "all"}, "x": "nobody's"})
-    component = "kind: Component\nlabels: [{pairs: {team: a}}]\n"
-    for overlays in ({}, {"overlays/prod/shop/kustomization.yaml": component}):
-        found = await bodies(helm, AMID, overlays, chart=chart, parameters={"REGION": "cn"})
-        assert {one["metadata"]["name"]: one["data"]["x"] for one in found} == {
-            "plain": "plain",
-            "built-a": "built",
-            "shop-cache": "entry cn all",
-            "shop-queue": "2",
-        }
-        assert all(one["metadata"].get("labels") == ({"team": "a"} if overlays else None) for one in found)
-
-
-async def test_a_chart_that_an_application_names_is_made_once(helm: Path) -> None:
-    properties = {"repoType": "git", "url": "https://git.example.com/shop.git", "chart": "queue", "values": {"x": 7}}
-    component = {"name": "queue", "type": "helm", "properties": properties}
-    spec = {"components": [component]}
-    application = {"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "a"}, "spec": spec}
-    files = {"deploy/app.yaml": json.dumps(application)}
-    files |= {path: text for path, text in AMID.items() if path.startswith("deploy/queue/")}
-    (found,) = await bodies(helm, files, url="https://git.example.com/shop")
-    assert (found["metadata"]["name"], found["data"]["x"]) == ("queue", "7")

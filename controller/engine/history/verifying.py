@@ -22,12 +22,15 @@ from controller.engine.history.rendering import PastRender, render_at
 from controller.engine.history.versions import State, Version
 from controller.engine.history.warrants import Case, Doubts, warranted
 from controller.engine.preparing import Workshop
+from controller.engine.rendering import wires_of
 from controller.git import BranchFiles, Mirror, Mirrors
 from controller.model import PLATFORM, CommitId, ConvergeError, GroupRef, PlacementRef, Revision, Stalled, TargetName
 from controller.records import recorded_contents, rendered_contents
 
 UNKNOWN_CLUSTER = "it is a chart, which may ask what its cluster serves, and that is not recorded"
 UNKNOWN_VERSION = "it follows a range of a chart's versions, which may have led elsewhere then"
+
+UNKNOWN_OUTPUTS = "it takes in what a terraform target gives out, and that is not recorded"
 
 
 class Verdict(StrEnum):
@@ -150,6 +153,7 @@ async def _proof(claim: _Claim, sources: Sources, head: CommitId, past: _Past) -
         return Proof(placement, version, Verdict.OPEN, (str(error),))
     unrecorded = [UNKNOWN_CLUSTER] if render.asks_cluster else []
     unrecorded += [UNKNOWN_VERSION] if render.follows else []
+    unrecorded += [UNKNOWN_OUTPUTS] if render.desired.takes or wires_of(render.entry, {}) else []
     if content and unrecorded:
         doubts = replace(doubts, unknown=(*doubts.unknown, *content, *unrecorded))
     else:

@@ -166,7 +166,7 @@ def drafts_of(
     made = made or {}
     if path in made:
         _add_made(gathered, application, path, made[path])
-    elif is_directory and holds_kustomization(application, path):
+    elif is_directory and (additions is not None or holds_kustomization(application, path)):
         loader = Loader(application, path, parameters)
         add_directory(shared, gathered, loader, BuildOrigin(), is_component=False, additions=additions)
     else:

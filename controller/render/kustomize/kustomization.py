@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -12,10 +13,11 @@ from controller.model import EntryKind, FieldPath, Invalid, JsonValue, Position,
 from controller.render.kustomize.decoding import decode
 from controller.render.kustomize.fields import KUSTOMIZATION
 from controller.render.kustomize.loading import Loader
-from controller.render.plain import KUSTOMIZATION_NAMES, joined
+from controller.render.plain import KUSTOMIZATION_NAMES, joined, manifest_files
 
 KIND: Final = "Kustomization"
 COMPONENT: Final = "Component"
+_YAML: Final = (".yaml", ".yml")  # what Flux takes
 _VERSIONS: Final = {KIND: "kustomize.config.k8s.io/v1beta1", COMPONENT: "kustomize.config.k8s.io/v1alpha1"}
 
 
@@ -25,7 +27,7 @@ class Kustomization:
 
     fields: dict[str, Any]
     path: str  # in the tree
-    name: str  # of the file
+    name: str  # of the file; "" where there is none, and `path` is its directory
     places: Mapping[FieldPath, Position] = field(default_factory=dict)  # of the entries that stand elsewhere
 
     @property
@@ -38,10 +40,12 @@ class Additions:
     """What somebody else adds to a kustomization, behind its own entries: lists by field, each entry with its place.
 
     `namespace` takes the place of the kustomization's own. It is what Flux does with the patches and the
-    targetNamespace of its Kustomization (its package kustomize, generator).
+    targetNamespace of its Kustomization (its package kustomize, generator), and so is making one where a directory has
+    none, out of the files in and below it; `without` are those that it leaves out.
     """
 
     namespace: str = ""
+    without: frozenset[str] = frozenset()
     entries: Mapping[str, Sequence[tuple[JsonValue, Position]]] = field(default_factory=dict)
 
     def to(self, kustomization: Kustomization) -> Kustomization:
@@ -56,6 +60,17 @@ class Additions:
             if entries and not own:
                 places[(name,)] = entries[0][1]  # where a field is told of as a whole
         return replace(kustomization, fields=fields, places=places)
+
+
+def plain_kustomization(loader: Loader, without: AbstractSet[str]) -> Kustomization:
+    """Make the kustomization of a directory that has none: every YAML file, and directories that have one of theirs."""
+    found = [
+        one[len(loader.root) :].lstrip("/")
+        for one in manifest_files(loader.tree, loader.root)
+        if one not in without and (loader.tree.kind(one) is EntryKind.DIRECTORY or one.endswith(_YAML))
+    ]
+    fields = decode(KUSTOMIZATION, {"resources": found}, strict=True)
+    return Kustomization({**fields, "kind": KIND, "apiVersion": _VERSIONS[KIND]}, loader.root or ".", "")
 
 
 def load_kustomization(loader: Loader) -> Kustomization:

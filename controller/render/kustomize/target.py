@@ -26,7 +26,13 @@ from controller.render.kustomize.edits import Edit
 from controller.render.kustomize.generators import generate, merge_options
 from controller.render.kustomize.identity import known_kinds
 from controller.render.kustomize.images import setting_image
-from controller.render.kustomize.kustomization import Additions, Kustomization, entry_line, load_kustomization
+from controller.render.kustomize.kustomization import (
+    Additions,
+    Kustomization,
+    entry_line,
+    load_kustomization,
+    plain_kustomization,
+)
 from controller.render.kustomize.loading import Loader
 from controller.render.kustomize.metadata import label_specs, setting_texts
 from controller.render.kustomize.name_references import fix_references
@@ -42,6 +48,7 @@ from controller.render.kustomize.resource import Resource
 from controller.render.kustomize.resources import Idle, Resources, needs_hash
 from controller.render.kustomize.variables import Variables, add_variables, note_variables, resolve_variables
 from controller.render.merge_keys import MergeTable
+from controller.render.plain import holds_kustomization
 
 Work = Edit | Callable[[], Sequence[str] | None]
 Step = tuple[str, FieldPath, Work]  # what it is called, where it is written, the work
@@ -307,6 +314,8 @@ class Target:
             return here
         if field_path in self._kustomization.places:
             return self._kustomization.places[field_path]
+        if not self._kustomization.name:
+            return here
         try:
             data = self._loader.tree.read(self._place)
             positions = read_with_positions(data, path=self._place, dialect=Dialect.KUSTOMIZE)
@@ -347,8 +356,11 @@ def add_directory(
     additions: Additions | None = None,
 ) -> None:
     """Add a kustomization, or let a component work on what is there. Raises Stalled for one in the other's place."""
-    kustomization = load_kustomization(loader)
-    if additions is not None:
+    if additions is None:
+        kustomization = load_kustomization(loader)
+    else:
+        is_plain = not holds_kustomization(loader.tree, loader.root)
+        kustomization = plain_kustomization(loader, additions.without) if is_plain else load_kustomization(loader)
         kustomization = additions.to(kustomization)
     schema = build.set_schema(build, loader, kustomization)
     if schema is not None:

@@ -1,9 +1,10 @@
 """OAM Applications of core.oam.dev/v1beta1 into objects, without KubeVela or any definition in a cluster."""
 
-from controller.render.oam.application import API_VERSION, KIND, Input, Output
+from controller.render.oam.application import API_VERSION, KIND, Component, Input, Output
 from controller.render.oam.policies import Collect, Handling, Topology
 from controller.render.oam.references import HelmReference, KustomizeReference, Reference, TerraformReference
 from controller.render.oam.rendering import Deployment, RenderedApplication, RenderedObject, render_application
+from controller.render.oam.wiring import Modules
 from controller.render.oam.workflow import ApplyComponents, AwaitApplication, Deploy, Group, Step, Suspend
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ApplyComponents",
     "AwaitApplication",
     "Collect",
+    "Component",
     "Deploy",
     "Deployment",
     "Group",
@@ -19,6 +21,7 @@ __all__ = [
     "HelmReference",
     "Input",
     "KustomizeReference",
+    "Modules",
     "Output",
     "Reference",
     "RenderedApplication",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from controller.model import FieldPath
@@ -29,6 +29,7 @@ class Input:
 
     source: str
     parameter_key: str
+    path: FieldPath = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Output:
 
     name: str
     value_from: str
+    path: FieldPath = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,13 +226,15 @@ class _Reader:
     def inputs(self, body: dict[str, Any], path: FieldPath) -> tuple[Input, ...]:
         return tuple(
             Input(
-                source=self.text(one, "from", here), parameter_key=self.text(one, "parameterKey", here, required=False)
+                source=self.text(one, "from", here),
+                parameter_key=self.text(one, "parameterKey", here, required=False),
+                path=here,
             )
             for one, here in self.items(body, "inputs", path)
         )
 
     def outputs(self, body: dict[str, Any], path: FieldPath) -> tuple[Output, ...]:
         return tuple(
-            Output(name=self.text(one, "name", here), value_from=self.text(one, "valueFrom", here))
+            Output(name=self.text(one, "name", here), value_from=self.text(one, "valueFrom", here), path=here)
             for one, here in self.items(body, "outputs", path)
         )

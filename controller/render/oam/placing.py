@@ -201,7 +201,7 @@ class _Placing:
     def _waits(self, mine: Sequence[Deployment]) -> Behind:
         names = {one.step for one in mine}
         before = {other for name in names for other in self._before(name)}
-        targets = self._goes_before(self.placement.target)
+        targets = self._goes_before(self.placement.target) | self._modules(mine)
         for target in sorted(targets):
             if self.placement.target in self._goes_before(target):
                 self.report.wrong(
@@ -214,6 +214,14 @@ class _Placing:
         ]
         self.asked |= bool(targets or groups)
         return Behind(tuple(sorted(targets)), tuple(dict.fromkeys(groups)))
+
+    def _modules(self, mine: Sequence[Deployment]) -> frozenset[TargetName]:
+        """Name the targets of Terraform components that components here come behind, or take values of in."""
+        here = {each.component for one in mine for each in (*one.objects, *one.references)}
+        if here.isdisjoint(self.rendered.leans):
+            return frozenset()
+        places = self._places()
+        return frozenset(one for one in self.targets if one in places and not places[one].is_cluster)
 
     def _is_others(self, name: str) -> bool:
         """Tell whether a step is for other targets alone, so that this one waits for them to be through with it."""

@@ -92,7 +92,8 @@ _TERRAFORM: Final = fields(
         "writeConnectionSecretToRef?": fields({"name": TEXT, "namespace": Text("")}),
     }
 )
-REFERENCE_TYPES: Final[Mapping[str, Fields]] = {"helm": _HELM, "kustomize": _KUSTOMIZE, "terraform": _TERRAFORM}
+TERRAFORM: Final = "terraform"
+REFERENCE_TYPES: Final[Mapping[str, Fields]] = {"helm": _HELM, "kustomize": _KUSTOMIZE, TERRAFORM: _TERRAFORM}
 
 
 def reference_of(component: Component, report: Report) -> Reference:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
-from controller.model import ABSENT, FieldPath, JsonValue, Missing, Position, Problem, Stalled
+from controller.model import FieldPath, JsonValue, Position, Problem, Stalled, Waiting, format_path
 from controller.render.oam import components as component_types
 from controller.render.oam import traits as trait_types
 from controller.render.oam.application import Application, Component, Trait, read_application
@@ -24,13 +24,12 @@ from controller.render.oam.policies import LOCAL, Handling, Subject, Topology, c
 from controller.render.oam.references import REFERENCE_TYPES, Reference, reference_of
 from controller.render.oam.reporting import Locate, Report, suggestion
 from controller.render.oam.schema import Kind
-from controller.render.oam.values import evaluate, put
 from controller.render.oam.waves import waves_of
+from controller.render.oam.wiring import HOME, Modules, Wiring, leaning, with_those_of_steps
 from controller.render.oam.workflow import ApplyComponents, Deploy, Step, leaves, plan_steps, steps_in
+from controller.render.taking import Symbol
 
 Definitions = Mapping[str, ComponentDefinition]
-
-_HOME: Final = "default"  # KubeVela's namespace for an Application that names none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +61,7 @@ class RenderedApplication:
     namespace: str
     deployments: tuple[Deployment, ...]
     steps: tuple[Step, ...]
+    leans: frozenset[str] = frozenset()  # components that come behind a Terraform component
     warnings: tuple[Problem, ...] = ()
 
     @property
@@ -80,6 +80,7 @@ def render_application(
     by_steps: bool = False,
     namespace: str = "",
     values: Mapping[str, JsonValue] | None = None,
+    modules: Modules | None = None,
     types: Mapping[str, ComponentDefinition] | None = None,
     locate: Locate | None = None,
 ) -> RenderedApplication:
@@ -88,12 +89,13 @@ def render_application(
     `topology` gives the deployments of that topology policy alone. With `by_steps` single components are deployed where
     their steps say, and nothing else is; without, everything is there once, as KubeVela's dry run shows it.
     A step's `if` counts then too.
-    `namespace` is for an Application that names none. `values` are outputs of other components by name, for `inputs`.
+    `namespace` is for an Application that names none. `values` are outputs of other components by name, for `inputs`;
+    `modules` knows what Terraform components give out.
     `types` are the platform's own component types; they come before those built in. `locate` finds a field's place in
     the file.
 
     Raises Invalid with every problem found: each names the type, trait, policy, step or parameter, the nearest name
-    that there is, and what to use instead.
+    that there is, and what to use instead. Raises Waiting where a value that is not known yet can't stand as text.
     """
     report = Report(locate or (lambda _: Position("application")))
     application = read_application(copied(body), report)
@@ -104,7 +106,8 @@ def render_application(
     definitions = {**component_types.COMPONENTS, **(types or {})}
     _check_types(application.components, definitions, report)
     report.settle()
-    renderer = _Renderer(application, policies, values or {}, definitions, report, by_steps=by_steps)
+    application = with_those_of_steps(application, steps)
+    renderer = _Renderer(application, policies, values or {}, definitions, report, modules=modules, by_steps=by_steps)
     if by_steps:
         steps = renderer.carried_out(steps)
     deployments = tuple(renderer.stepped(steps) if by_steps else renderer.deployments(steps, topology))
@@ -114,6 +117,7 @@ def render_application(
         namespace=application.namespace,
         deployments=deployments,
         steps=steps,
+        leans=frozenset(leaning(application, is_known=definitions)),
         warnings=tuple(report.warnings),
     )
 
@@ -151,6 +155,7 @@ class _Renderer:
         definitions: Definitions,
         report: Report,
         *,
+        modules: Modules | None,
         by_steps: bool,
     ) -> None:
         self._by_steps = by_steps
@@ -158,7 +163,15 @@ class _Renderer:
         self._application = application
         self._policies = policies
         self._rules = [(one.type, policies[one.name]) for one in application.policies]
-        self._values = values
+        self._wiring = Wiring(
+            application,
+            values,
+            modules,
+            frozenset(REFERENCE_TYPES) - frozenset(definitions),
+            report,
+            lambda one: [each.body for each in self._component(one, 0)],
+            by_steps=by_steps,
+        )
         self._definitions = definitions
         self._report = report
 
@@ -188,19 +201,15 @@ class _Renderer:
         application = self._application
         names = {"name": application.name, "appName": application.name, "workflowName": application.name}
         context = names | {
-            "namespace": application.namespace or _HOME,
+            "namespace": application.namespace or HOME,
             "appLabels": application.labels,
             "appAnnotations": application.annotations,
         }
-        conditions = Conditions(context, self._given, self._report)
+        conditions = Conditions(context, self._wiring.given, self._report)
         found = conditions.carried_out(steps)
         self._has_skipped = conditions.has_skipped
         self._report.settle()
         return found
-
-    def _given(self, name: str, path: FieldPath) -> JsonValue | Missing:
-        value = self._values.get(name, ABSENT)
-        return self._value(name, self._application.components, (), path) if isinstance(value, Missing) else value
 
     def stepped(self, steps: Sequence[Step]) -> Iterator[Deployment]:
         """Render what each step deploys, in their order; everything, where there is no step."""
@@ -232,7 +241,7 @@ class _Renderer:
         objects: list[RenderedObject] = []
         references: list[Reference] = []
         for one in components:
-            wired = self._wired(one, components)
+            wired = self._wiring.wired(one, components)
             if one.type in REFERENCE_TYPES and one.type not in self._definitions:
                 references.append(replace(reference_of(wired, self._report), wave=waves.get(one.name, 0)))
             else:
@@ -254,57 +263,6 @@ class _Renderer:
                 makers = " and ".join(f"the trait {who.trait}" if who.trait else who.component for who in (before, one))
                 what = f"the {key[0]} {key[2]} is made twice, by {makers}, and only one of them can be"
                 self._report.warn(("spec", "components"), what, "Leave one out, or give the trait a name.")
-
-    def _wired(self, component: Component, among: Sequence[Component], above: tuple[str, ...] = ()) -> Component:
-        """Put the values of other components where `inputs` say. One that is not there yet is told as a warning."""
-        properties: Any = component.properties
-        for number, one in enumerate(component.inputs):
-            path: FieldPath = (*component.path, "inputs", number)
-            value = self._values.get(one.source, ABSENT)
-            if isinstance(value, Missing) and self._by_steps:
-                value = self._value(one.source, among, (*above, component.name), path)
-            elif isinstance(value, Missing):
-                self._report.warn(path, f'the value "{one.source}" is not known yet, and is left out')
-            if not isinstance(value, Missing) and one.parameter_key:
-                properties = put(properties, one.parameter_key, value)
-        return component if properties is component.properties else replace(component, properties=properties)
-
-    def _value(
-        self, name: str, among: Sequence[Component], above: tuple[str, ...], path: FieldPath
-    ) -> JsonValue | Missing:
-        """Give another component's output, from what that renders to. What is not to be had is told."""
-        found = [(one, output) for one in among for output in one.outputs if output.name == name]
-        if not found:
-            names = [output.name for one in among for output in one.outputs]
-            advice = suggestion(name, names) if names else "Declare it under `outputs` of the component it comes from."
-            self._report.wrong((*path, "from"), f'no component has an output "{name}"', advice)
-            return ABSENT
-        giver, output = found[0]
-        if giver.name in above:
-            self._report.wrong((*path, "from"), f"{giver.name} takes a value in from {above[-1]} itself", "Break it.")
-            return ABSENT
-        where = (*giver.path, "outputs", giver.outputs.index(output), "valueFrom")
-        if giver.type in REFERENCE_TYPES and giver.type not in self._definitions:
-            advice = "Wire a module's output with `inputs` of the application's entry in its environment."
-            self._report.wrong(where, f"what a {giver.type} component gives out is not known here", advice)
-            return ABSENT
-        objects = list(self._component(self._wired(giver, among, above), 0))
-        value = evaluate(
-            output.value_from,
-            {
-                "output": objects[0].body,
-                "outputs": {label: one.body for one in objects[1:] if (label := _output_of(one.body))},
-                "context": {
-                    "name": giver.name,
-                    "appName": self._application.name,
-                    "namespace": self._application.namespace or _HOME,
-                },
-            },
-        )
-        if isinstance(value, Missing):
-            what = f'"{output.value_from}" is nothing that the component renders to'
-            self._report.wrong(where, what, "Rendering reads git alone: name a field that it sets, such as a name.")
-        return value
 
     def _component(self, component: Component, wave: int) -> Iterator[RenderedObject]:
         definition = self._definitions[component.type]
@@ -344,7 +302,7 @@ class _Renderer:
     def _context(self, component: Component, path: FieldPath) -> Context:
         return Context(
             application=self._application.name,
-            namespace=self._application.namespace or _HOME,
+            namespace=self._application.namespace or HOME,
             component=component.name,
             path=path,
             report=self._report,
@@ -373,17 +331,30 @@ def _place_of(step: ApplyComponents) -> Topology | None:
 
 def _checked(kind: Kind, properties: Any, path: FieldPath, report: Report) -> dict[str, Any]:
     """Check properties, and leave out what the definition doesn't declare: it changes nothing."""
+    before = len(report.problems)
     checked: dict[str, Any] = kind.check(properties, path, report)
+    if len(report.problems) > before and (symbols := {format_path(at): one for at, one in _symbols(properties, path)}):
+        lacking = [one for one in report.problems[before:] if one.field in symbols]
+        report.problems[before:] = [one for one in report.problems[before:] if one not in lacking]
+        if lacking and not report.problems:
+            raise Waiting(f"waits for the output {', '.join(symbols[one.field].of for one in lacking)}")
     declared: frozenset[str] | None = getattr(kind, "declared", None)
     return checked if declared is None else {name: one for name, one in checked.items() if name in declared}
+
+
+def _symbols(value: Any, path: FieldPath) -> Iterator[tuple[FieldPath, Symbol]]:
+    """Find what stands for values that nobody gives out yet."""
+    if isinstance(value, Symbol):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _symbols(one, (*path, name))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _symbols(one, (*path, number))
 
 
 def _moved(body: Body, namespace: str) -> Body:
     if body.get("kind") == "Namespace":
         return body
     return {**body, "metadata": {**body["metadata"], "namespace": namespace}}
-
-
-def _output_of(body: Body) -> str:
-    """Give the name of the output that an object beside a workload is."""
-    return str((body["metadata"].get("labels") or {}).get("trait.oam.dev/resource", ""))

@@ -8,12 +8,23 @@ knows is refused by name.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from controller.model import ABSENT, JsonValue, Missing
+from controller.render.taking import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A value that is asked for when an expression names it, and not before."""
+
+    read: Callable[[], JsonValue]
+
 
 _LITERAL: Final = re.compile(r'^"([^"\\]*)"$')
+_KEY: Final = re.compile(r'\["([^"]+)"\]|([^.\[\]]+)')
 _STEP: Final = re.compile(r'(?:^|\.)([A-Za-z_][\w-]*)|\[(\d+)\]|\["([^"]+)"\]')
 
 
@@ -24,6 +35,9 @@ def evaluate(expression: str, scope: Mapping[str, Any]) -> JsonValue | Missing:
         return ABSENT
     if len(parts) == 1:
         return parts[0]
+    symbol = next((one for one in parts if isinstance(one, Symbol)), None)
+    if symbol is not None:
+        return symbol
     return "".join(parts) if all(isinstance(one, str) for one in parts) else ABSENT  # type: ignore[arg-type]
 
 
@@ -39,6 +53,8 @@ def _part(text: str, scope: Mapping[str, Any]) -> JsonValue | Missing:
             return ABSENT
         at = step.end()
         value = inside(value, int(step[2]) if step[2] else step[1] or step[3])
+    if isinstance(value, Later):
+        return value.read()
     return value if at else ABSENT
 
 
@@ -49,10 +65,15 @@ def inside(value: Any, step: str | int) -> Any:
     return value.get(step, ABSENT) if isinstance(value, dict) else ABSENT
 
 
-def put(properties: Any, key: str, value: JsonValue) -> Any:
-    """Set a dotted path, with positions in brackets: `env[0].value`. Gives a copy."""
-    steps = [int(one) if one.isdigit() else one for one in key.replace("[", ".").replace("]", "").split(".") if one]
+def put(properties: Any, steps: Sequence[str | int], value: JsonValue) -> Any:
+    """Set a field, making what leads to it. Gives a copy."""
     return _put(properties, steps, value)
+
+
+def steps_of(key: str) -> tuple[str | int, ...]:
+    """Read a dotted path: `env[0].value`, `data["a.b"]`."""
+    found = (one[1] or one[2] for one in _KEY.finditer(key))
+    return tuple(int(one) if one.isdigit() else one for one in found)
 
 
 def _put(properties: Any, steps: Sequence[str | int], value: JsonValue) -> Any:

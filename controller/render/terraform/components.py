@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from controller.documents import Dialect, read_with_positions
 from controller.model import EntryKind, FieldPath, Invalid, JsonValue, Position, Tree
@@ -18,6 +18,10 @@ from controller.render.parameters import Substitution
 from controller.render.plain import manifest_files, read_plain
 from controller.render.request import Draft, RenderRequest
 from controller.render.tracking import TrackedTree
+
+if TYPE_CHECKING:
+    from controller.render.oam.references import TerraformReference
+    from controller.render.oam.reporting import Report
 
 _WRITTEN: Final = "main.tf"  # the file that configuration in an Application is put in
 
@@ -64,33 +68,35 @@ def _of(draft: Draft, tree: TrackedTree, request: RenderRequest) -> tuple[Found,
         reference = reference_of(component, report)
         report.settle()
         assert isinstance(reference, TerraformReference)  # noqa: S101  its type says so
-        path = (*component.path, "properties")
-        if reference.output_secret:
-            what = "its outputs are written into no Secret here"
-            advice = "Take it out, and wire them with `inputs` of the application's entry in its environment."
-            report.wrong((*path, "writeConnectionSecretToRef"), what, advice)
-        folder = posixpath.join(posixpath.dirname(draft.origin.path), component.name)
-        if reference.hcl:
-            written = {posixpath.join(folder, _WRITTEN): reference.hcl.encode()}
-            found.append(Found(folder, reference.variables, written, draft.origin.path))
-            continue
-        module = _module(tree, reference, draft.origin.path, request.path)
-        if module is None:
-            what = f'there is no folder "{posixpath.join(reference.source, reference.path)}" in this repository'
-            advice = "Name a folder of it; call a module from elsewhere out of one of yours."
-            report.wrong((*path, "source"), what, advice)
-        else:
-            found.append(Found(module, reference.variables))
+        if component.inputs:
+            what = f"the component {component.name} is a Terraform module, and takes in no output of another"
+            report.wrong(component.inputs[0].path, what, "Set it under `variables`.")
+        each = found_of(reference, draft.origin.path, tree, request, report)
+        if each is not None:
+            found.append(each)
     if report.problems:
         raise Invalid(report.problems)
     return tuple(found)
 
 
-def _module(tree: TrackedTree, reference: object, file: str, path: str) -> str | None:
-    """Look for a module's folder beside the Application, under the application's path, and from the root."""
-    from controller.render.oam.references import TerraformReference  # noqa: PLC0415
+def found_of(
+    reference: TerraformReference, file: str, tree: TrackedTree, request: RenderRequest, report: Report
+) -> Found | None:
+    """Find a component's module; `file` is its Application's. Tells the report, and gives None, where there is none."""
+    if reference.hcl:
+        folder = posixpath.join(posixpath.dirname(file), reference.component)
+        return Found(folder, reference.variables, {posixpath.join(folder, _WRITTEN): reference.hcl.encode()}, file)
+    module = _module(tree, reference, file, request.path)
+    if module is None:
+        what = f'there is no folder "{posixpath.join(reference.source, reference.path)}" in this repository'
+        advice = "Name a folder of it; call a module from elsewhere out of one of yours."
+        report.wrong((*reference.at, "properties", "source"), what, advice)
+        return None
+    return Found(module, reference.variables)
 
-    assert isinstance(reference, TerraformReference)  # noqa: S101  the caller has seen so
+
+def _module(tree: TrackedTree, reference: TerraformReference, file: str, path: str) -> str | None:
+    """Look for a module's folder beside the Application, under the application's path, and from the root."""
     named = posixpath.join(reference.source, reference.path)
     if "://" in named or "::" in named or named.startswith(("/", "git@")):
         return None

@@ -113,6 +113,11 @@ def read_module(tree: TrackedTree, folder: str) -> Module:
     )
 
 
+def outputs_in(data: bytes, path: str) -> frozenset[str]:
+    """Name the outputs that a file declares. Raises Invalid."""
+    return frozenset(one.labels[0] for one in blocks_of(data, path) if one.type == "output" and one.labels)
+
+
 def _is_of_tofu(path: str) -> bool:
     return path.endswith((".tofu", ".tofu.json"))
 
