@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import io
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -66,13 +66,33 @@ def _spliced(data: bytes, field: FieldSteps, value: JsonValue | object, _path: s
     try:
         text = data.decode()
         mark, text = (BOM, text.removeprefix(BOM)) if text.startswith(BOM) else ("", text)
-        has_returns = "\r\n" in text
         found = splice(text.replace("\r\n", "\n"), field, value)
     except (UnicodeDecodeError, yaml.YAMLError):
         return None
-    if found is None:
-        return None
-    return (mark + (found.replace("\n", "\r\n") if has_returns else found)).encode()
+    return None if found is None else (mark + _with_endings(found, text)).encode()
+
+
+def _with_endings(edited: str, text: str) -> str:
+    """Give lines the ends that they had in a text, of both systems perhaps; new ones that of the line before."""
+    if "\r\n" not in text:
+        return edited
+    lines, new = text.split("\n"), edited.split("\n")
+    has_return = [one.endswith("\r") for one in lines[:-1]]
+    old = [*(one.removesuffix("\r") for one in lines[:-1]), lines[-1]]
+    before = _alike(old, new)
+    after = min(_alike(old[::-1], new[::-1]), len(old) - before, len(new) - before)
+
+    def end(number: int) -> str:
+        is_after = number >= len(new) - after
+        of = number - len(new) + len(old) if is_after else min(number, max(len(old) - after - 1, 0))
+        return "\r\n" if has_return[min(of, len(has_return) - 1)] else "\n"
+
+    return "".join(line + end(number) for number, line in enumerate(new[:-1])) + new[-1]
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """Count the lines that two texts begin with."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _written_anew(data: bytes, field: FieldSteps, value: JsonValue | object, path: str) -> bytes:

@@ -71,7 +71,7 @@ def _replaced(text: str, parent: Any, step: Step, node: Any, value: Any) -> str 
     if parent is None:
         return None
     if parent.flow_style:
-        return text[:start] + _flow(value) + text[end:]
+        return text[:start] + (json.dumps(value, ensure_ascii=False) if _is_json(text) else _flow(value)) + text[end:]
     if isinstance(parent, yaml.MappingNode):
         key = next(key for key, _ in parent.value if key.value == step)
         entry = _block({step: value}, key.start_mark.column)
@@ -96,7 +96,7 @@ def _added(text: str, parent: Any, at: Step, node: Any, step: Step, value: Any) 
 
 def _appended(text: str, node: Any, entry: Any, values: Sequence[Any], heads: Sequence[Any]) -> str | None:
     if node.flow_style:
-        inner = _flow(entry)[1:-1]
+        inner = (json.dumps(entry, ensure_ascii=False) if _is_json(text) else _flow(entry))[1:-1]
         if not values:
             return text[: node.start_mark.index + 1] + inner + text[node.start_mark.index + 1 :]
         end = _content_end(text, values[-1])
@@ -149,6 +149,17 @@ def _content_end(text: str, node: Any) -> int:
         return _content_end(text, node.value[-1])
     key, value = node.value[-1]
     return max(int(key.end_mark.index) + 1, _content_end(text, value))
+
+
+def _is_json(text: str) -> bool:
+    """Tell whether a document is JSON, and should stay so."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _block(value: Any, column: int) -> str:

@@ -79,6 +79,10 @@ class BranchFiles:
     def blob_id(self, path: str) -> str:
         return "" if self.tree is None else self.tree.blob_id(path)
 
+    def real_path(self, path: str) -> str:
+        """Resolve symbolic links; the path itself where there are none."""
+        return path if self.tree is None else self.tree.real_path(path)
+
     def read_ahead(self, files: Iterable[str], folders: Iterable[str], is_known: Callable[[str], bool]) -> None:
         """Have these files, and all that is below these folders, in a few exchanges with git.
 
@@ -111,6 +115,10 @@ class Overlay:
             data = self.read(path)
             return "" if data is None else blob_id(data)
         return self._base.blob_id(path)
+
+    def real_path(self, path: str) -> str:
+        """Resolve symbolic links of the base; what was written since is no link."""
+        return self._base.real_path(path) if path not in self._files and isinstance(self._base, BranchFiles) else path
 
     def read_ahead(self, files: Iterable[str], folders: Iterable[str], is_known: Callable[[str], bool]) -> None:
         if isinstance(self._base, BranchFiles):

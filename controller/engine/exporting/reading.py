@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -49,7 +50,12 @@ class Reading:
                 if before.get(path) != found:
                     moved.append(found)
             elif found is None and tree.kind(path) is EntryKind.ABSENT:
-                known.pop(path, None)  # its record said before that it is retired, or the branch was made anew
+                gone = known.pop(path, None)
+                if gone is not None and not gone.is_retired:
+                    moved.append(replace(gone, is_retired=True))
+        if changed is None:  # the branch was made anew, or is read for the first time
+            gone_with_it = (one for path, one in before.items() if path not in known and not one.is_retired)
+            moved += (replace(one, is_retired=True) for one in gone_with_it)
         return known, moved
 
     def _is_wanted(self, one: Instance) -> bool:

@@ -11,7 +11,7 @@ from controller.config import read_platform
 from controller.documents import DELETE, edit, write
 from controller.engine.approvals import Approval, approvals, approvals_path
 from controller.engine.operations.entries import entry_of
-from controller.model import Digest, GroupRef, JsonValue, Tree
+from controller.model import Digest, EntryKind, GroupRef, JsonValue, Tree
 
 SHORT = 12
 
@@ -36,7 +36,7 @@ class Approve:
         entry_of(read_platform(tree), self.group)
         path, known = approvals_path(self.group), approvals(tree, self.group)
         new: list[JsonValue] = [self._entry(plan) for plan in self.plans]
-        if not known:
+        if tree.kind(path) is not EntryKind.FILE:
             return {path: write({"plans": new})}
         # What is new comes first into the list's end, so that the list never runs empty on the way.
         changes: dict[tuple[str | int, ...], Any] = {

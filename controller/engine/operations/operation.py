@@ -9,7 +9,7 @@ from typing import Protocol
 from controller.config import read_platform
 from controller.engine.operations.trees import EditedTree, FilesTree
 from controller.git import Files
-from controller.model import GroupRef, Invalid, Platform, Tree
+from controller.model import EntryKind, GroupRef, Invalid, Platform, Stalled, Tree
 
 
 class Operation(Protocol):
@@ -39,6 +39,8 @@ def edited(operation: Operation, tree: Tree) -> Mapping[str, bytes]:
     before = read_platform(tree)
     files = {path: data for path, data in operation.edits(tree).items() if _bytes(tree, path) != data}
     if files:
+        for path in files:
+            _check_place(tree, path)
         _check(operation.group, before, read_platform(EditedTree(tree, files)))
     return files
 
@@ -48,6 +50,24 @@ def _check(group: GroupRef, before: Platform, after: Platform) -> None:
     new = [problem for problem in after.problems.get(group, ()) if problem.what not in known]
     if new:
         raise Invalid(new)
+
+
+def _check_place(tree: Tree, path: str) -> None:
+    """Raise Stalled where writing a file would take a link's place, or lie beside a name that differs by case alone."""
+    folder = ""
+    for name in path.split("/"):
+        here = f"{folder}/{name}" if folder else name
+        if (real := tree.real_path(here)) != here:
+            raise Stalled(
+                f"{here} is a symbolic link to {real}, which others may share. Change {real} by hand, or put a file of "
+                "its own in the link's place first"
+            )
+        twins = [one for one in tree.names(folder) if one != name and one.casefold() == name.casefold()]
+        if twins and tree.kind(here) is EntryKind.ABSENT:
+            raise Stalled(
+                f"{here} would lie beside {twins[0]}, and file systems that ignore case hold only one. Rename that"
+            )
+        folder = here
 
 
 def _bytes(tree: Tree, path: str) -> bytes | None:

@@ -58,7 +58,10 @@ def overlay(tree: Tree, path: str) -> tuple[bytes, Mapping[str, Any]]:
     documents = read(data, path=path, dialect=Dialect.KUSTOMIZE)
     value = documents[0].value if documents else None
     if not isinstance(value, dict):
-        raise Invalid([Problem(Position(path, 1), "is no kustomization")])
+        raise Invalid([Problem(Position(path, 1), "is no kustomization", advice="Write one, or take the file away.")])
+    if len(documents) > 1:
+        what = "the file has a second document, and a kustomization is one"
+        raise Invalid([Problem(Position(path, documents[1].line), what, advice="Give it a file of its own.")])
     return data, value
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from controller.git import Files
 from controller.model import PLATFORM, CommitId, EntryKind, RepositoryName, Tree
 
 NOT_COMMITTED: Final = CommitId("0" * 40)
+
+
+@runtime_checkable
+class Resolves(Protocol):
+    """Files among which links may be."""
+
+    def real_path(self, path: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class FilesTree:
         return self.files.names(path)
 
     def real_path(self, path: str) -> str:
-        return path
+        return self.files.real_path(path) if isinstance(self.files, Resolves) else path
 
     def digest(self, path: str) -> str:
         data = self.files.read(path) if path else None

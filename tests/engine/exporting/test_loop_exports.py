@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from controller.engine import Exported
+from controller.engine import Exported, PlacementReconciled
 from tests.engine.exporting.cmdb import Cmdb, serving
 from tests.fixtures.loop import Loop, config_map, deployment
 from tests.fixtures.waiting import eventually
@@ -49,3 +49,45 @@ async def test_files_and_an_end_point_follow_what_runs_and_what_goes(loop: Loop,
     log = await loop.host.log("platform", "catalog", form="%B")
     shown = "".join([*log, *map(str, loop.events)])
     assert TOKEN not in shown
+
+
+async def test_what_left_git_while_the_end_point_was_away_goes_there_once_also_after_a_restart(
+    loop: Loop, cmdb: Cmdb
+) -> None:
+    folder = loop.directory / "credentials" / "easyops"
+    folder.mkdir()
+    (folder / "token").write_text(TOKEN)
+    exports = {
+        "catalog": {"as": "backstage", "branch": "catalog", "settings": {"owner": "platform"}},
+        "cmdb": {"as": "easyops", "url": cmdb.url, "credentials": "easyops"},
+    }
+    for name in ("shop", "other"):
+        await loop.host.create(name, {"deploy/a.yaml": config_map(name, x="1")})
+    await loop.platform({"shop": {}, "other": {}}, platform={"exports": exports})
+    async with loop.start() as controller:
+        await eventually(lambda: {"dev/other", "dev/shop"} <= {*cmdb.known()}, deadline_seconds=60.0)
+        cmdb.troubles = [503] * 10_000
+        mark = loop.mark()
+        await loop.platform({"other": {}}, platform={"exports": exports}, more={"shop": {"url": loop.host.url("shop")}})
+        await loop.until(PlacementReconciled, lambda event: event.report.retired, since=mark)
+        await controller.settled()
+    assert of_shop(cmdb)
+    cmdb.troubles.clear()
+    cmdb.requests.clear()
+    mark = loop.mark()
+    async with loop.start():
+        await eventually(lambda: not of_shop(cmdb), deadline_seconds=60.0)
+        await loop.until(Exported, lambda event: event.export == "cmdb", since=mark)
+        deletions = [one for one in cmdb.requests if one.startswith("DELETE")]
+        mark = loop.mark()
+        await loop.host.commit("other", {"deploy/a.yaml": config_map("other", x="2"), "deploy/b.yaml": config_map("b")})
+        key = f"dev/other/home/{loop.namespace}/ConfigMap/b"
+        await eventually(lambda: key in cmdb.known(), deadline_seconds=60.0)
+        assert [one for one in cmdb.requests if one.startswith("DELETE")] == deletions
+        await loop.until(Exported, lambda event: event.export == "catalog", since=mark)
+    assert not [one for one in await loop.host.names("platform", branch="catalog") if "shop" in one]
+    assert len(cmdb.known()) == len({*cmdb.known()})
+
+
+def of_shop(cmdb: Cmdb) -> list[str]:
+    return [one for one in cmdb.known() if one.startswith("dev/shop")]
