@@ -127,7 +127,7 @@ async def operator(api: Api) -> AsyncIterator[str]:
     await api.until(
         definition["apiVersion"], definition["kind"], definition["metadata"]["name"],
         lambda one: one and any(c["type"] == "Established" and c["status"] == "True"
-                                for c in one.get("status", {}).get("conditions", ())),
+                                for c in one.get("status", {}).get("conditions") or ()),
     )  # fmt: skip
     try:
         yield group
