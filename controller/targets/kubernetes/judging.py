@@ -46,7 +46,7 @@ from controller.targets.kubernetes.labels import (
     RELEASED_MANAGER,
 )
 from controller.targets.kubernetes.marking import Marks, is_ours, was_named
-from controller.targets.kubernetes.ownership import editor, editor_of, lost, owned
+from controller.targets.kubernetes.ownership import editor, editor_of, holds, lost, owned
 from controller.targets.kubernetes.status import Conflict
 
 OURS: Final = ("converge/", "applyset.kubernetes.io/")  # labels and annotations of these prefixes are always ours
@@ -173,7 +173,7 @@ def _guarded(
     # What is there and ours no more is somebody's, also where a version that we do not speak hides whose.
     takes_back = is_same and any(one.before is not ABSENT for one in planned.changes)
     seizes = any(_is_free(one) or _is_our_mark(one, sent, seen) for one in taken)
-    seizes = seizes or (bool(taken) and answer.adopted is not None)
+    seizes = seizes or (bool(taken) and answer.adopted is not None) or any(_is_shared(one, sent, seen) for one in taken)
     return replace(planned, force=bool(taken) or takes_back, seize=seizes)
 
 
@@ -201,6 +201,11 @@ def _was_ours(taken: Conflict, sent: Mapping[str, Any], seen: Seen, answer: Answ
         return True
     is_named = seen.is_ours and was_named(seen.footprint, conflict_path(taken.field, sent))
     return is_named or _is_our_mark(taken, sent, seen)
+
+
+def _is_shared(taken: Conflict, sent: Mapping[str, Any], seen: Seen) -> bool:
+    """Tell whether a field is ours as much as its other holder's, who agreed with us so far: git's change goes."""
+    return seen.is_ours and holds(seen.managed, conflict_path(taken.field, sent), {MANAGER})
 
 
 def _speak_otherwise(taken: Iterable[Conflict], seen: Seen, api_version: str) -> bool:
@@ -262,8 +267,7 @@ def _cause(found: Difference, seen: Seen, *, is_same: bool) -> Cause:
         # Inside a list a footprint can't tell a new element from one that somebody removed.
         is_in_list = any(isinstance(step, Element) for step in found.path)
         return Cause.DRIFT if is_named and not is_in_list else Cause.PENDING
-    held = [one for one in seen.managed if one.get("manager") in {MANAGER, RELEASED_MANAGER}]
-    is_still_ours = editor_of(held, found.path) is not None
+    is_still_ours = holds(seen.managed, found.path, {MANAGER, RELEASED_MANAGER})
     # Our marks name themselves: a digest that somebody wrote over says nothing of what was applied.
     was_ours = is_named or (seen.is_ours and _is_mark(found.path))
     return Cause.DRIFT if was_ours and not is_still_ours else Cause.PENDING

@@ -122,6 +122,29 @@ def editor_of(managed_fields: Sequence[Entry], path: FieldPath, *, exclude: Coll
     return max(holders, key=lambda one: (one.time is not None, one.time or datetime.min), default=None)  # noqa: DTZ901
 
 
+def holds(managed_fields: Sequence[Entry], path: FieldPath, managers: Collection[str]) -> bool:
+    """Tell whether one of these managers holds a field, by itself or with all of what is around it.
+
+    A manager from whom others took all that is in a map still has the map, which looks like one that is held whole: in
+    a custom resource without a schema, `f:spec: {}`. What somebody else holds below it tells the two apart.
+    """
+    trees = [one.get("fieldsV1") or {} for one in managed_fields if one.get("manager") in managers]
+    others = [one.get("fieldsV1") or {} for one in managed_fields if one.get("manager") not in managers]
+    return any(_holds(one, path) and not _is_emptied(one, path, others) for one in trees)
+
+
+def _is_emptied(node: Tree, path: FieldPath, others: Sequence[Tree]) -> bool:
+    """Tell whether a set ends above a path, and others' sets go on there."""
+    beside: list[Tree] = list(others)
+    for step in path[:-1]:
+        child = _child(node, step)
+        beside = [found for one in beside if (found := _child(one, step)) is not None]
+        if child is None or not _children(child):
+            return child is not None and any(_children(one) for one in beside)
+        node = child
+    return False
+
+
 def read_step(key: str) -> Step:
     """Read one key of a fieldsV1 tree."""
     kind, _, rest = key.partition(":")

@@ -94,6 +94,24 @@ def service(name: str, namespace: str, *, port: int = 80) -> Body:
     }
 
 
+def definition(group: str) -> Body:
+    """Define Widgets, which may say anything."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": "Widget", "plural": "widgets", "singular": "widget", "listKind": "WidgetList"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"widgets.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+def widget(group: str, namespace: str, **spec: Any) -> Body:
+    metadata = {"name": "w", "namespace": namespace}
+    return {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": metadata, "spec": spec}
+
+
 def actions(plan: Plan) -> dict[str, Action]:
     return {one.key.name: one.action for one in plan.objects}
 

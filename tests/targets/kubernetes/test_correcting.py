@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -19,7 +22,7 @@ from controller.model import (
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
 from tests.fixtures.waiting import eventually
-from tests.targets.kubernetes.placing import Body, Place, config_map, deployment, placed
+from tests.targets.kubernetes.placing import Body, Place, config_map, definition, deployment, placed, widget
 
 pytestmark = pytest.mark.cluster
 
@@ -180,6 +183,56 @@ async def test_drift_and_pending_of_one_object_are_told_apart_also_after_a_resta
         assert one.is_drifted
         assert (await place.apply(plan)).is_complete
     assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "1", "y": "2", "z": "1"}
+
+
+async def test_the_last_field_of_a_map_is_taken_back_also_where_git_changes_it_meanwhile(
+    cluster: KubeAccess, api: Api
+) -> None:
+    """All that is left of ours in a `spec` without a schema is the map itself, as if we held it whole."""
+    async with custom_kind(api) as group, placed(cluster) as place:
+        body = widget(group, place.namespace, size=1)
+        await place.sync(body)
+        await api.patch(body, {"spec": {"size": 9}}, fieldManager="mallory")
+        await drifted(place)
+        body = widget(group, place.namespace, size=2)
+        plan = await place.plan(body, commit="b")
+        (change,) = plan.objects[0].changes
+        assert (change.cause, change.editor and change.editor.manager) == (Cause.DRIFT, "mallory")
+        assert (await place.apply(plan)).failure is None
+        assert (await api.get(f"{group}/v1", "Widget", "w"))["spec"] == {"size": 2}
+        assert (await place.plan(body, commit="b")).is_empty
+
+
+@asynccontextmanager
+async def custom_kind(api: Api) -> AsyncIterator[str]:
+    """Serve Widgets without a schema, in a group of the test's own, and give that."""
+    made = definition(group := f"g{secrets.token_hex(4)}.example.com")
+    await api.create(made)
+    await api.until(made["apiVersion"], made["kind"], made["metadata"]["name"], is_established)
+    try:
+        yield group
+    finally:
+        await api.delete(made)
+
+
+def is_established(live: Body | None) -> bool:
+    conditions = (live or {}).get("status", {}).get("conditions") or ()
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+
+async def test_a_field_that_another_holds_with_us_is_changed_by_a_plan_that_says_so(
+    cluster: KubeAccess, api: Api
+) -> None:
+    async with placed(cluster) as place:
+        ns = place.namespace
+        body = config_map("a", ns, x="1", y="1")
+        await place.sync(body)
+        await api.apply(config_map("a", ns, x="1"), manager="somebody")
+        plan = await place.plan(config_map("a", ns, x="2", y="1"), commit="b")
+        (change,) = plan.objects[0].changes
+        assert (change.path, change.before, change.after) == (("data", "x"), "1", "2")
+        assert (await place.apply(plan)).failure is None
+        assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "2", "y": "1"}
 
 
 async def test_held_drift_stays_while_the_rest_is_applied(cluster: KubeAccess, api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from controller.model import Health
 from controller.targets.kubernetes.health import RULES, health
+from controller.targets.kubernetes.health.rules import read_rules
 from tests.cluster.access import KubeAccess
 from tests.fixtures.waiting import eventually
 from tests.targets.kubernetes.observing import observing
@@ -41,6 +43,13 @@ JSON = st.recursive(
 @pytest.mark.parametrize(("live", "case"), CASES)
 def test_health(live: dict[str, Any], case: dict[str, Any]) -> None:
     assert health(live) == (Health(case["health"]), case.get("reason", ""))
+
+
+def test_every_operator_that_rules_ship_for_has_cases() -> None:
+    told = {f"{table['kind']['kind']}.{table['kind']['apiVersion'].rpartition('/')[0]}" for table in TABLES.values()}
+    folder = files("controller.targets.kubernetes.health") / "data"
+    untold = [one.name for one in folder.iterdir() if not told & set(read_rules(one.read_bytes(), path=one.name))]
+    assert untold == []
 
 
 def test_every_rule_has_its_cases() -> None:

@@ -1,8 +1,9 @@
 """Any other kind, by what the API conventions ask of its status: as kstatus's generic rules.
 
 `observedGeneration` behind `generation` is Progressing. Conditions that say failure when True (Stalled, Failed…) come
-first, then Reconciling, then those that say readiness (Ready, Available…): False and Unknown are Progressing, for the
-deadline to judge, because most controllers say False while they work. No condition at all is Healthy.
+first, and a `Synced` that is False for a ReconcileError, as every resource that Crossplane manages says it; then
+Reconciling, then those that say readiness (Ready, Available…): False and Unknown are Progressing, for the deadline to
+judge, because most controllers say False while they work. No condition at all is Healthy.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def standard(live: Object) -> Verdict:
     for kind in FAILURES:
         if text(found.get(kind, {}), "status") == "True":
             return degraded(said(found[kind], kind))
+    synced = found.get("Synced", {})
+    if text(synced, "status") == "False" and text(synced, "reason") == "ReconcileError":
+        return degraded(said(synced, "ReconcileError"))
     if text(found.get("Reconciling", {}), "status") == "True":
         return progressing(said(found["Reconciling"], "Reconciling"))
     return _readiness(live)
