@@ -155,6 +155,12 @@ def _duplicates(value: dict[str, Any], fields: Fields, table: MergeTable, path: 
 
 
 def _duplicates_of_list(elements: list[Any], keys: tuple[str, ...], path: tuple[str | int, ...]) -> Any:
+    if len(elements) < 2:
+        return
+    if len(keys) == 1:  # most lists, and most of them are fine
+        names = [one.get(keys[0]) if one.__class__ is dict else None for one in elements]
+        if all(one.__class__ is str for one in names) and len(set(names)) == len(names):
+            return
     first: dict[tuple[str, ...], int] = {}
     for number, element in enumerate(elements):
         if not isinstance(element, dict) or element.get(keys[0]) is None:

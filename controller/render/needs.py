@@ -9,7 +9,7 @@ another process, and its result kept by its digest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
@@ -38,13 +38,16 @@ class ChartTemplate:
     where: Position  # whose problem it is that it can't be done, where the chart's own files don't say so
     path: str = ""  # of the chart in its tree
     homes: tuple[tuple[str, str], ...] = ()  # of what lies elsewhere in the tree: a prefix inside, and its directory
+    digest: Digest = field(init=False, compare=False)  # made once: it is over all files
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", self._digest())
 
     def place(self, inside: str) -> str:
         """Give the path in the tree of a file of the chart."""
         return chart_place(self.path, self.homes, inside)
 
-    @property
-    def digest(self) -> Digest:
+    def _digest(self) -> Digest:
         said: list[JsonValue] = [
             "chart",
             [[path, sha256(data).hexdigest()] for path, data in self.files],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from controller.documents import Dialect, read
 from controller.model import Invalid
@@ -38,6 +40,29 @@ def test_parts_are_what_the_whole_is_and_name_their_templates() -> None:
         found = list(documents_of(OUTPUT, "x"))
         assert [value for _, value in found] == [one.value for one in whole]
         assert [source for source, _ in found] == ["web/crds/a.yaml"] * 2 + ["web/charts/db/templates/b.yaml"]
+
+
+LINES = [
+    "a: b", "a:", "  b: c", "  - x", "- x", "- a: 1", "  b: 2", "b: 'q'", "c: |", "c: >-", "  # text", "# said",
+    "    # c", "", "  ", "  text", "    deep", 'd: "x', 'y"', "e: [", "]", "f: text", "---", "x: &y z", "g: *y", "a: c",
+    "n:", "h: 1.50",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=9).map("\n".join))
+@example("c: |\n\n  text\n\n  # text\n\n  text")
+@example("f: text\n\n  text")
+@example("a:\n\n  # text\n  b: c\n# said\nf: text")
+def test_a_part_is_read_as_the_whole_reader_reads_it(text: str) -> None:
+    part = f"---\n# Source: web/a.yaml\n{text}\n".encode()
+    memory = Memory()
+    try:
+        whole = [one.value for one in read(part, path="x", dialect=Dialect.KUBERNETES, strict=False)]
+    except Invalid:
+        with pytest.raises(Invalid):
+            memory.values(part, "x")
+    else:
+        assert repr(memory.values(part, "x")) == repr(whole)
 
 
 def test_what_stands_before_the_first_template_is_read_too() -> None:

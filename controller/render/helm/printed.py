@@ -14,7 +14,7 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any, Final
 
-from controller.documents import Dialect, read
+from controller.documents import Dialect, read, read_plainly
 from controller.model import Invalid, JsonValue
 
 MOST_BYTES: Final = 32 << 20  # packed: what some ten thousand objects say
@@ -22,6 +22,7 @@ OVERHEAD_BYTES: Final = 300  # that one part costs beside its own
 DIGEST_BYTES: Final = 16
 
 _SOURCE: Final = re.compile(rb"^---\r?\n# Source: (.+?)\r?$", re.MULTILINE)
+_SAYS_NOTHING: Final = re.compile(rb"^ *(?:#.*)?\n", re.MULTILINE)
 _SECRET: Final = re.compile(rb"\bkind: [\"']?Secret\b")
 
 
@@ -43,8 +44,7 @@ class Memory:
                 self._known[key] = packed
         if packed is not None:
             return marshal.loads(packed)  # type: ignore[no-any-return]  # noqa: S302  packed here, in this process
-        # of two equal keys the last holds, for helm as for kubectl: charts that many people use have such
-        found = [one.value for one in read(part, path=path, dialect=Dialect.KUBERNETES, strict=False)]
+        found = _read(part, path)
         if _SECRET.search(part) is None:  # those are read again rather than kept
             self._keep(key, found)
         return found
@@ -67,6 +67,19 @@ class Memory:
             while self._bytes > self._most_bytes and self._known:
                 dropped = self._known.pop(next(iter(self._known)))
                 self._bytes -= len(dropped) + OVERHEAD_BYTES
+
+
+def _read(part: bytes, path: str) -> list[Any]:
+    """Read what a template came to. Raises Invalid.
+
+    Most of it is plain enough to be read without a whole reader, once lines that say nothing are out: where one would
+    say something, inside of a text of several lines, that text is none for `read_plainly`.
+    """
+    plain = read_plainly(_SAYS_NOTHING.sub(b"", part.removeprefix(b"---\n")))
+    if plain is not None:
+        return [plain]
+    # of two equal keys the last holds, for helm as for kubectl: charts that many people use have such
+    return [one.value for one in read(part, path=path, dialect=Dialect.KUBERNETES, strict=False)]
 
 
 @cache
