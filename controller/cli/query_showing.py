@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from rich.cells import cell_len
 
-from controller.records import parse_key
+from controller.records import chart_text, parse_key
 
 Record = Mapping[str, Any]
 
@@ -109,6 +109,6 @@ def _mermaid(found: Sequence[Record]) -> Iterator[str]:
     names = {key: f"n{number}" for number, key in enumerate(_nodes(found))}
     yield "flowchart LR"
     for key, name in names.items():
-        yield f'  {name}["{_label(key).replace(chr(34), "#quot;")}"]'
+        yield f'  {name}["{chart_text(_label(key))}"]'
     for source, kind, target in _edges(found):
         yield f"  {names[source]} -->|{kind}| {names[target]}"

@@ -12,6 +12,7 @@ from controller.records.paths import status_path
 from controller.records.platform import PlatformChange, record_platform
 from controller.records.remaining import Remaining, holds_records, is_elsewhere, remaining, status_of, statuses
 from controller.records.reviews import Review, reviewed_plans
+from controller.records.topology import chart_text
 from controller.records.workspaces import state_of
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Remaining",
     "Review",
     "application_badge",
+    "chart_text",
     "holds_records",
     "is_elsewhere",
     "overview",

@@ -56,10 +56,10 @@ class Key:
 
     @property
     def place(self) -> str:
-        """The same for one object, whichever application speaks of it."""
+        """The same key for one object, whichever application speaks of it."""
         if not self.name or not self.target or self.model in LEVELS.values():
-            return f"{self.environment}/{self.application}/{self.target}"
-        return f"{self.environment}/{ELSEWHERE}/{self.target}/{self.namespace}/{self.model}/{self.name}"
+            return _joined(self.environment, self.application, self.target)
+        return _joined(self.environment, ELSEWHERE, self.target, self.namespace, self.model, self.name)
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -10,10 +10,12 @@ from controller.model import Health, SyncStatus
 from controller.records.badges import Colour, colour_of
 from controller.records.identity import parse_key
 
+LONGEST: Final = 80  # characters of a name
 MOST: Final = 60  # objects; a chart of more says nothing
 _HIDDEN: Final = frozenset({"partOf", "runsOn"})  # to the application and the target: every object has those
 _CLASSES: Final = {colour: colour.name.lower() for colour in Colour}
 _UNFIT = re.compile(r"[^\w\-./:@ ]")
+_STATEMENT = re.compile(r"direction\s")  # which Mermaid finds inside of quotes too
 
 Record = Mapping[str, Any]
 
@@ -40,6 +42,13 @@ def topology(records: Sequence[Record]) -> str:
     return "\n".join([*lines, "```", *([f"\n…and {more} objects more."] if more > 0 else [])])
 
 
+def chart_text(text: str) -> str:
+    """Write a text for a quoted label of a Mermaid chart: as entities (`#34;`) what could be anything else."""
+    shown = "".join(one if one.isprintable() else "·" for one in text)
+    escaped = _UNFIT.sub(lambda found: f"#{ord(found[0])};", shown)
+    return escaped.replace(" ", "#32;") if _STATEMENT.search(escaped) else escaped
+
+
 def _edges(records: Sequence[Record]) -> Iterator[tuple[str, str, str]]:
     for one in records:
         for relation in one["relations"]:
@@ -55,7 +64,7 @@ def _place(record: Record) -> str:
 def _nodes(names: Mapping[str, str], shown: Mapping[str, Record]) -> Iterator[str]:
     for place, name in names.items():
         key = parse_key(place)
-        label = f"{key.kind}<br>{_UNFIT.sub('·', key.name)[:80]}"
+        label = f"{chart_text(key.kind[:LONGEST])}<br>{chart_text(key.name[:LONGEST])}"
         record = shown.get(place)
         if record is None:
             yield f'  {name}["{label}"]'

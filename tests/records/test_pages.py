@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.model import CommitId, Health, Revision, SyncStatus, Wait, WaitKind
@@ -91,11 +91,16 @@ def test_a_chart_of_too_many_objects_says_how_many_are_left_out() -> None:
     assert topology([]) == ""
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80))
-def test_no_name_breaks_out_of_its_label(name: str) -> None:
-    key = f"prod/shop/hz/shop/ConfigMap/{name.replace('%', '%25').replace('/', '%2F')}"
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80)
+
+
+@given(TEXTS.filter(lambda text: "." not in text), TEXTS)
+@example('K"x', "direction TB")
+@example("K", "%%{init: {}}%%")
+def test_no_name_breaks_out_of_its_label(kind: str, name: str) -> None:
+    parts = "/".join(one.replace("%", "%25").replace("/", "%2F") for one in (kind, name))
     record = {
-        "identity": {"key": key},
+        "identity": {"key": f"prod/shop/hz/shop/{parts}"},
         "relations": [],
         "observed": {"sync": "Synced", "health": "Healthy"},
         "lifecycle": "active",
@@ -103,5 +108,8 @@ def test_no_name_breaks_out_of_its_label(name: str) -> None:
     lines = topology([record]).splitlines()
     (label,) = [line for line in lines if line.startswith("  n0[")]
     inner = label.removeprefix('  n0["').rpartition('"]')[0]
-    assert '"' not in inner
-    assert not set(inner.replace("<br>", "")) & set("<>[]{}`#;\\")
+    said = [re.sub("#([0-9]+);", lambda found: chr(int(found[1])), one) for one in inner.split("<br>")]
+    assert said == ["".join(one if one.isprintable() else "·" for one in text) for text in (kind, name)]
+    plain = re.sub("#[0-9]+;", "", inner.replace("<br>", ""))
+    assert not set(plain) & set('"<>[]{}`#;\\%&|')
+    assert "direction " not in plain

@@ -19,7 +19,7 @@ from controller.records import parse_key
 
 Record: TypeAlias = Mapping[str, Any]
 
-VERSION: Final = "2"  # of the tables: raise it when they change
+VERSION: Final = "3"  # of the tables: raise it when they change
 TOGETHER: Final = 500  # records that are added at once
 SCHEMA: Final = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
