@@ -157,7 +157,8 @@ async def follow(
             if code == 404:
                 yield Unserved()
                 return
-            if code == 410:
+            if code == 410 or (code == 401 and at.version):
+                # Too old a version; or a login that ran out, which a list renews and a watch does not.
                 at.version = ""
                 if at.failures == 0:
                     at.failures = 1  # at once, but not for ever
