@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -24,6 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
 OBJECTS = 40
 EVENTS = 10_000
+HELD_BYTES = 48 << 20  # more than a storm may leave or need at any moment, with 40 objects and a line each in flight
 TOLD = 5  # times each touch is told, as a server that sends the same news again does: a real one takes long to write
 PLACEMENTS = 2
 
@@ -52,6 +55,11 @@ async def storm(place: KubeAccess, names: list[str], is_over: Callable[[], bool]
         async with asyncio.TaskGroup() as tasks:
             for name in names:
                 tasks.create_task(touch(name))
+
+
+def resident_bytes() -> int:
+    """Give what the controller's process holds in memory (the storm's own client and the proxy are in it too)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Telling:
@@ -87,7 +95,11 @@ async def test_a_storm_around_one_application_costs_no_request_and_delays_nobody
             corrected = asyncio.Event()
             queue = controller._queue
 
+            before, peak = resident_bytes(), 0
+
             def is_over() -> bool:
+                nonlocal peak
+                peak = max(peak, resident_bytes())
                 standing = len(queue._ready) + len(queue._running)
                 assert standing <= PLACEMENTS
                 assert len(queue._timers) + len(queue._nudges) <= 2 * PLACEMENTS
@@ -100,6 +112,7 @@ async def test_a_storm_around_one_application_costs_no_request_and_delays_nobody
             corrected.set()  # the storm goes on at least until here
             await going_on
             await loop.synced("quiet", since=mark)
+            assert peak - before < HELD_BYTES, f"{(peak - before) >> 20} MB"
 
             # An edit after the storm is heard after all that was told of it.
             await live.patch(named("noisy-00"), {"data": {"x": "by hand"}}, fieldManager="kubectl-edit")
