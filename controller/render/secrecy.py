@@ -76,7 +76,7 @@ def _plain_secrets(drafted: Drafted, look: Look) -> Iterator[Problem]:
         if not _is_secret(draft.value):
             continue
         written = [(name, text) for name in VALUES for text in _texts(draft.value.get(name))]
-        if written and not any(look(text) or drafted.taking.holds(text) for _, text in written):
+        if written and not any(look(text) or drafted.taking.gave(text) for _, text in written):
             where = drafted.locate(draft, (written[0][0],))
             name = (draft.value.get("metadata") or {}).get("name", "")
             what = (

@@ -51,6 +51,7 @@ class Taking:
     def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
         self._marks: dict[str, tuple[TakenOutput, str]] = {}
+        self._plain: set[str] = set()  # texts of values that are not sensitive
         self.needs: dict[TakenOutput, None] = {}
         self.takes: dict[Taken, None] = {}
 
@@ -68,6 +69,7 @@ class Taking:
             return Symbol(str(need))
         if not isinstance(found, Secret):
             plain: JsonValue = decode(found)
+            self._plain.add(text_of(plain))
             return plain
         mark = f"convergeoutput{need.digest.rpartition(':')[2][:24]}"
         self._marks[mark] = (need, text_of(decode(found.reveal())))
@@ -76,6 +78,10 @@ class Taking:
     def holds(self, text: str) -> bool:
         """Tell whether a mark stands in a text."""
         return any(mark in text for mark in self._marks)
+
+    def gave(self, text: str) -> bool:
+        """Tell whether a text was taken in, or will be: it stands in no file."""
+        return self.holds(text) or text in self._plain or text.startswith(str(Unknown()))
 
     def refuse(self, values: Any, report: Report, path: FieldPath) -> None:
         """Tell of sensitive values that go where they can't be followed: through a template."""

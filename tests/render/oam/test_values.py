@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from controller.documents import canonical
-from controller.model import Behind, Invalid, JsonValue, Secret, Taken, Waiting
+from controller.model import Behind, Decrypting, Invalid, JsonValue, Secret, Taken, Waiting
 from controller.render import NOT_GIVEN, Needed, Rendered, TakenOutput, render
 
 from .applications import application, web
@@ -115,9 +115,9 @@ def taking_raw(kind: str, key: str) -> dict[str, Any]:
     return {"name": "r", "type": "raw", "properties": body, "inputs": [{"from": "x", "parameterKey": key}]}
 
 
-def made(body: Any, given: Mapping[str, JsonValue | Secret] = GIVEN) -> Rendered:
+def made(body: Any, given: Mapping[str, JsonValue | Secret] = GIVEN, *, only_encrypted: bool = False) -> Rendered:
     """Render as the engine does, with what a terraform target gives out."""
-    asked = request(body)
+    asked = replace(request(body), decryption=Decrypting(only_encrypted=only_encrypted))
     with pytest.raises(Needed) as caught:
         render(asked)
     prepared = {}
@@ -196,6 +196,12 @@ class TestTerraform:
             made(application(bucket(x="outputs.token"), taker))
         assert "s3cr3t" not in str(caught.value)
         assert "deploy/app.yaml" in str(caught.value)
+
+    @pytest.mark.parametrize("given", [{"url": "https://a"}, {}])
+    def test_a_secret_of_outputs_is_none_that_stands_in_git_in_the_clear(self, given: dict[str, JsonValue]) -> None:
+        module = bucket({"writeConnectionSecretToRef": {"name": "conn"}, "hcl": 'output "url" { value = 1 }\n'})
+        found = made(application(module), given, only_encrypted=True)
+        assert list(bodies(found)) == ["Secret conn"]
 
     def test_the_secret_that_a_module_names_takes_all_outputs_in(self) -> None:
         found = made(application(bucket({"writeConnectionSecretToRef": {"name": "conn", "namespace": "other"}})))
