@@ -24,6 +24,7 @@ from controller.engine import (
     Footprints,
     Heads,
     Helm,
+    OnDisk,
     OpenTarget,
     Preview,
     Question,
@@ -78,16 +79,18 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
     )
     mirrors = Mirrors(options.cache / "mirrors", credentials)
     states = state_keeping(options.cache, clock)
+    name = mirrors.mirror(options.url, options.credentials).path.stem
     with Watcher() as watcher:
         controller = Controller(
             settings,
             mirrors,
-            target_opener(credentials, clock=clock, cache=options.cache, states=states),
+            target_opener(credentials, clock=clock, cache=options.cache, states=states, kept=options.cache / "kept"),
             clock=clock,
             watcher=watcher,
             tell=tell,
             workshop=workshop_of(options),
             states=states,
+            on_disk=OnDisk(options.cache / "kept", name),
         )
         if options.credential_directory.is_dir():
             watcher.watch(options.credential_directory, controller.credentials_moved, is_recursive=True)
@@ -258,9 +261,17 @@ async def records_places(options: PlatformOptions) -> Places:
 
 
 def target_opener(
-    credentials: CredentialStore, *, clock: Clock, cache: Path, states: StateKeeping | None = None
+    credentials: CredentialStore,
+    *,
+    clock: Clock,
+    cache: Path,
+    states: StateKeeping | None = None,
+    kept: Path | None = None,
 ) -> OpenTarget:
-    """Give the function by which the engine opens targets of any kind. `cache` is where providers are kept."""
+    """Give the function by which the engine opens targets of any kind.
+
+    `cache` is where providers are kept, `kept` what makes the next start of a controller short.
+    """
     logins, plan_keys = _logins(), PlanKeys(credentials)
     clouds = functools.cache(lambda: _clouds(credentials, plan_keys, clock, cache, states))
 
@@ -285,6 +296,7 @@ def target_opener(
                     logins=logins,
                     clock=clock,
                     changed=changed,
+                    kept=kept,
                 ) as cluster:
                     yield cluster
             case TerraformTarget():

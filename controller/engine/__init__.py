@@ -46,6 +46,7 @@ from controller.engine.history import (
     version_to_roll_back_to,
 )
 from controller.engine.journal import write as write_journal
+from controller.engine.on_disk import OnDisk
 from controller.engine.operations import (
     Accept,
     Accepted,
@@ -107,6 +108,7 @@ __all__ = [
     "History",
     "ObjectApplied",
     "ObjectDifference",
+    "OnDisk",
     "OpenTarget",
     "Operation",
     "OperationChange",

@@ -47,6 +47,7 @@ class Asked:
         self.taken: dict[TakenOutput, Result] = {}
         self.answer: bytes | None = None
         self.heads: dict[Head, Result] = {}
+        self.has_needs = False  # of any kind: charts, what is decrypted
 
     async def __call__(self) -> bytes:
         if self.answer is None:

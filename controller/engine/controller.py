@@ -32,6 +32,7 @@ from controller.engine.fleet import (
     takers_of,
 )
 from controller.engine.in_force import Arrows, InForce
+from controller.engine.on_disk import OnDisk
 from controller.engine.outputs import OutputBoard
 from controller.engine.pool import OpenTarget, Place, Pool
 from controller.engine.predecessors import Predecessors, recorded_waits
@@ -80,7 +81,9 @@ class Controller:
         tell: Tell,
         workshop: Workshop | None = None,
         states: StateKeeping | None = None,
+        on_disk: OnDisk | None = None,
     ) -> None:
+        self._on_disk = on_disk
         self._settings = settings
         self._mirrors = mirrors
         self._clock = clock
@@ -91,7 +94,9 @@ class Controller:
         self._progress = asyncio.Event()  # something came to an end: `settled` looks again
         self._queue: Queue[PlacementRef] = Queue()
         self._render_pool = RenderPool(size=_render_workers(os.cpu_count() or 1))
-        self._renderer = Renderer(pool=self._render_pool, workshop=workshop)
+        self._renderer = Renderer(
+            pool=self._render_pool, workshop=workshop, kept=on_disk.renders if on_disk is not None else None
+        )
         self._claims = Claims(self._queue.add)
         self._outputs = OutputBoard()
         self._departures = Departures()
@@ -173,6 +178,8 @@ class Controller:
                 self._spawn(self._platform.follow(), "platform"),
                 self._spawn(self._renderer.follow(self._clock, self._settings.interval_seconds, self._wake), "ranges"),
             ]
+            if self._on_disk is not None:
+                others.append(self._spawn(self._on_disk.run(self._clock), "disk"))
             reviewer = self._spawn(self._reviewer.run(), "reviewer")
             await stop.wait()
             reviewer.cancel()
@@ -190,6 +197,8 @@ class Controller:
             self._recorder.close()
             if self._states is not None:
                 self._states.close()
+            if self._on_disk is not None:
+                self._on_disk.close()
             for task in others:
                 task.cancel()
 
@@ -205,6 +214,11 @@ class Controller:
             await self._progress.wait()
         await self._recorder.flush()
         return self.board.all()
+
+    @property
+    def renders(self) -> int:
+        """How many renders were really done."""
+        return self._renderer.renders
 
     def poke(self) -> None:
         """Poll every repository now."""

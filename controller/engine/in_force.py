@@ -132,10 +132,19 @@ class InForce:
 
     def read_ahead(self, placements: Iterable[PlacementRef]) -> None:
         """Have the files that these placements will read in as few requests as may be."""
-        followed = [entry for ref in placements if (entry := self.entry(ref)) is not None]
+        followed = [entry for ref in placements if (entry := self.entry(ref)) is not None and self._reads(ref, entry)]
         self._sources.read_ahead(
             (one.repository.name, one.application.revision, one.application.path) for one in followed
         )
+
+    def _reads(self, placement: PlacementRef, entry: Entry) -> bool:
+        """Tell whether the next run of a placement will read its files."""
+        if self.fleet is None:
+            return False
+        try:
+            return self._renderer.needs_files(placement, entry, self.checkout(entry), self.fleet.checkout)
+        except ConvergeError:
+            return False
 
     def _install(self, fleet: Fleet) -> None:
         before, self.fleet = self.fleet, fleet

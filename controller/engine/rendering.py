@@ -16,6 +16,7 @@ from controller.engine.asking import Asked, Outputs
 from controller.engine.bounded import TooMuch, bounded
 from controller.engine.fleet import Entry
 from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
+from controller.engine.kept_renders import KeptRenders
 from controller.engine.preparing import Facts, Workshop, is_shareable
 from controller.engine.render_pool import RenderPool
 from controller.engine.shape import shape_digest, shape_of, with_surroundings
@@ -78,8 +79,10 @@ class Renderer:
         footprints: Footprints | None = None,
         pool: RenderPool | None = None,
         workshop: Workshop | None = None,
+        kept: KeptRenders | None = None,
     ) -> None:
         self.workshop = workshop or Workshop()
+        self._on_disk = kept
         self._kept: dict[PlacementRef, _Kept] = {}
         self._footprints = footprints
         self._pool = pool
@@ -116,6 +119,7 @@ class Renderer:
     ) -> Rendered:
         """Render as `rendered` says. Raises TooMuch where it would read more than `most_bytes`."""
         await self._forget_other(placement, asked)
+        self._recall(placement, entry, application, platform)
         kept = self._kept.get(placement)
         wires = wires_of(entry, outputs or {})
         is_wired = kept is not None and kept.wires == wires
@@ -140,6 +144,7 @@ class Renderer:
         """
         asked = Asked(facts, outputs or {}, must_know=True)
         await self._forget_other(placement, asked)
+        self._recall(placement, entry, application, platform)
         is_for_pool = not isinstance(entry.target, TerraformTarget) and not entry.application.inputs
         if self._pool is None or not is_for_pool or self.is_current(placement, entry, application, platform):
             return await self._rendered(placement, entry, application, platform, outputs, asked)
@@ -166,6 +171,21 @@ class Renderer:
         if isinstance(kept.result, Stalled):
             raise kept.result
         return kept.result
+
+    def _recall(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> None:
+        """Take up the render that a process before this one made, where it holds."""
+        if self._on_disk is None or placement in self._kept or not _is_of_cluster(entry):
+            return
+        found = self._on_disk.get(placement, entry, application, platform)
+        if found is not None:
+            revision = Revision(application.commit, platform.commit)
+            self._kept[placement] = _Kept(shape_of(placement, entry), revision, found.rendered, found.cover)
+
+    def needs_files(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> bool:
+        """Tell whether the next render will read files: it is not known what it gives."""
+        if placement in self._kept or self._on_disk is None:
+            return not self.is_current(placement, entry, application, platform)
+        return not self._on_disk.holds(placement, entry, application, platform)
 
     def _took(self, placement: PlacementRef) -> float:
         """Give the seconds of a placement's last render; 0 where there was none."""
@@ -205,6 +225,8 @@ class Renderer:
 
     def forget(self, placement: PlacementRef) -> None:
         self._kept.pop(placement, None)
+        if self._on_disk is not None:
+            self._on_disk.drop(placement)
 
     def _is_current(
         self, kept: _Kept, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout
@@ -290,8 +312,13 @@ class Renderer:
 
     async def _result(self, do: Callable[[Prepared], Awaitable[Rendered]], asked: Asked) -> Rendered | Stalled:
         """Give what a render and what it needs come to, as far as it is pure. Raises what is not."""
+
+        async def noting(prepared: Prepared) -> Rendered:
+            asked.has_needs = bool(prepared)
+            return await do(prepared)
+
         try:
-            return await self.workshop.work(do, asked, asked.heads, asked.give)
+            return await self.workshop.work(noting, asked, asked.heads, asked.give)
         except Unequipped:
             raise
         except Stalled as error:
@@ -314,6 +341,9 @@ class Renderer:
             if self._footprints is not None:
                 shape = with_surroundings(shape_digest(placement, entry), result.surroundings)
                 self._footprints.put(str(placement), Footprint(shape, result.reads, cover))
+            if self._on_disk is not None and _is_of_cluster(entry):
+                is_of_git = not (wires or asked.has_needs or asked.taken or entry.application.inputs)
+                self._on_disk.put(placement, entry, result, cover, is_of_git=is_of_git)
         revision = Revision(application.commit, platform.commit)
         kept = self._kept[placement] = _Kept(
             shape_of(placement, entry), revision, result, cover, wires, seconds, asked.answer, asked.heads, asked.taken
@@ -326,6 +356,10 @@ def wires_of(entry: Entry, outputs: Outputs) -> tuple[Wire, ...]:
     if isinstance(entry.target, TerraformTarget):
         return ()
     return tuple(Wire(one, outputs.get(one.target, {}).get(one.output, Unknown())) for one in entry.application.inputs)
+
+
+def _is_of_cluster(entry: Entry) -> bool:
+    return not isinstance(entry.target, TerraformTarget)
 
 
 def _by_target(request: RenderRequest, entry: Entry) -> Rendered:

@@ -86,7 +86,7 @@ class GitTree:
             return ()
         if found.entry.mode == SUBMODULE:
             raise self._submodule(path)
-        return tuple(sorted(self._objects.directory(found.entry.oid))) if found.entry.mode == DIRECTORY else ()
+        return tuple(self._objects.directory(found.entry.oid)) if found.entry.mode == DIRECTORY else ()
 
     def real_path(self, path: str) -> str:
         found = self._find(path)

@@ -7,6 +7,7 @@ from controller.records.drawing import Drawing
 from controller.records.earlier import relation_types, schemas
 from controller.records.files import Files, Layered
 from controller.records.identity import Key, parse_key
+from controller.records.memory import remember_on
 from controller.records.overview import overview
 from controller.records.paths import status_path
 from controller.records.platform import PlatformChange, record_platform
@@ -38,6 +39,7 @@ __all__ = [
     "recorded_contents",
     "relation_types",
     "remaining",
+    "remember_on",
     "rendered_contents",
     "reviewed_plans",
     "schemas",

@@ -12,7 +12,7 @@ from controller.records.paths import CLUSTER
 
 INSTANCES = uuid.uuid5(uuid.NAMESPACE_OID, "converge/v1/Instance")
 ELSEWHERE = "_"  # in place of an application: the object is on this target, and not one of this application
-REMEMBERED: Final = 8_192  # keys, whose parts and ids are looked up again and again
+REMEMBERED: Final = 512  # keys, whose parts and ids are looked up again and again
 LEVELS: Final = {1: "Environment", 2: "Application", 3: "Target"}  # by the parts of a key
 
 

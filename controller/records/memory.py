@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -20,6 +20,7 @@ from controller.documents import blob_id, write
 from controller.records.files import Layered
 
 MOST_BYTES: Final = 24 << 20  # packed: some twenty thousand records, those of two thousand applications
+BACKED_BYTES: Final = 1 << 20  # the same where a disk holds all of it
 OVERHEAD_BYTES: Final = 400  # that a record costs beside its own
 PACKING: Final = 1  # of zlib: the fastest
 DIGEST_BYTES: Final = 16
@@ -34,32 +35,57 @@ class _Known:
     written: bytes
 
 
+class Backing(Protocol):
+    """What outlives the process: values by name, any of which may be missing. Called from several threads."""
+
+    def get(self, name: str) -> bytes | None: ...
+    def put(self, name: str, value: bytes) -> None: ...
+
+
 class Memory:
     """The records that were seen last, by kind and by git's ids of their bytes."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
+        self._backing: Backing | None = None
         self._lock = Lock()  # records are read in several threads
         self._known: dict[tuple[str, str], _Known] = {}  # in the order in which they were used
 
+    def rest_on(self, backing: Backing | None) -> None:
+        """Keep on a disk what is known, and little of it in memory; None: no more."""
+        self._backing = backing
+        self._most_bytes = BACKED_BYTES if backing is not None else MOST_BYTES
+
     def recall(self, kind: str, name: str) -> dict[str, Any] | None:
         """Give what a record says, a copy; None where it is not known."""
-        with self._lock:
-            found = self._known.pop((kind, name), None)
-            if found is None:
-                return None
-            self._known[kind, name] = found
+        found = self._find(kind, name)
+        if found is None:
+            return None
         value: dict[str, Any] = orjson.loads(zlib.decompress(found.said))
         return value
 
     def knows(self, name: str) -> bool:
         """Tell whether it is known what these bytes say, as a record of any kind."""
-        return any((kind, name) in self._known for kind in REMEMBERED)
+        return any(self._find(kind, name) is not None for kind in REMEMBERED)
+
+    def _find(self, kind: str, name: str) -> _Known | None:
+        with self._lock:
+            found = self._known.pop((kind, name), None)
+            if found is not None:
+                self._known[kind, name] = found
+                return found
+        backing = self._backing
+        data = backing.get(f"{kind} {name}") if backing is not None and name else None
+        if data is None:
+            return None
+        known = _Known(data[DIGEST_BYTES + 1 :], data[1 : DIGEST_BYTES + 1] if data[0] else b"")
+        self._remember(kind, name, known)
+        return known
 
     def is_written(self, kind: str, name: str, value: Mapping[str, Any]) -> bool:
         """Tell whether these bytes are what was written here for this very value."""
-        found = self._known.get((kind, name))
+        found = self._find(kind, name)
         said = _said(value) if found is not None and found.written else None
         return said is not None and found is not None and found.written == _digest(said)
 
@@ -69,6 +95,12 @@ class Memory:
         if said is None:
             return  # read again next time
         known = _Known(zlib.compress(said, PACKING), _digest(said) if is_ours else b"")
+        self._remember(kind, name, known)
+        if self._backing is not None:
+            mark = b"\x01" + known.written if known.written else bytes(DIGEST_BYTES + 1)
+            self._backing.put(f"{kind} {name}", mark + known.said)
+
+    def _remember(self, kind: str, name: str, known: _Known) -> None:
         with self._lock:
             self._drop((kind, name))
             self._known[kind, name] = known
@@ -98,6 +130,11 @@ def _digest(said: bytes) -> bytes:
 def memory() -> Memory:
     """Give this process's memo."""
     return Memory()
+
+
+def remember_on(backing: Backing | None) -> None:
+    """Have this process's memo outlive it, on what is given; None: no more."""
+    memory().rest_on(backing)
 
 
 def write_record(files: Layered, path: str, kind: str, value: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ _SAFE = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.))*(?<![.])")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,80}(?:\.[a-z0-9](?:[a-z0-9-]|\.(?!\.))*(?<![.]))?")
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?")  # what Windows keeps for itself
-REMEMBERED: Final = 8_192  # names, which come again and again
+REMEMBERED: Final = 512  # names, which come again and again
 LONGEST = 200  # bytes; file systems have 255 for a name and its ending
 
 

@@ -1,5 +1,6 @@
 """What the machine gives: child processes, credentials, the clock, scratch folders, file watches, the log."""
 
+from controller.runtime.build import build_digest
 from controller.runtime.clock import Clock, SystemClock
 from controller.runtime.confinement import Confinement, can_confine, secrets_at_home
 from controller.runtime.credentials import Credential, CredentialStore
@@ -11,6 +12,7 @@ from controller.runtime.pipe import Pipe, PipeBroken
 from controller.runtime.plan_keys import PlanKeys
 from controller.runtime.process import Completed, Overdue, run
 from controller.runtime.scratch import scratch, sweep_scratch
+from controller.runtime.shelf import Shelf
 from controller.runtime.watching import Watcher
 
 __all__ = [
@@ -24,9 +26,11 @@ __all__ = [
     "Pipe",
     "PipeBroken",
     "PlanKeys",
+    "Shelf",
     "SystemClock",
     "Watcher",
     "bare_environment",
+    "build_digest",
     "can_confine",
     "configure_logging",
     "hide_secrets",

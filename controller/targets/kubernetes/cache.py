@@ -33,6 +33,7 @@ from controller.targets.kubernetes.ownership import Baseline
 from controller.targets.kubernetes.reach import EVERYWHERE, Reach
 from controller.targets.kubernetes.seeing import Sight, see, see_answer
 from controller.targets.kubernetes.store import Placements, Store
+from controller.targets.kubernetes.verdicts import NO_VERDICTS, Keeper, Verdicts
 from controller.targets.kubernetes.watching import (
     Away,
     Back,
@@ -66,6 +67,7 @@ class Cache:
         clock: Clock,
         changed: Callable[[PlacementRef], None],
         reach: Reach = EVERYWHERE,
+        verdicts: Verdicts = NO_VERDICTS,
     ) -> None:
         self._connection = connection
         self._reach = reach
@@ -73,7 +75,8 @@ class Cache:
         self._selector = installation_selector(installation)
         self._clock = clock
         self._changed = changed
-        self._store = Store(installation, home=reach.home)
+        self._store = Store(installation, home=reach.home, verdicts=verdicts)
+        self._keeper = Keeper(verdicts, self._store, is_whole=self._is_whole)
         self._followers: dict[Place, Follower] = {}
         self._unserved: set[str] = set()  # group-kinds that parents name and that this cluster does not serve
         self._finding: dict[str, str] = {}  # group-kinds whose resource is being looked up: why it is not found yet
@@ -86,6 +89,7 @@ class Cache:
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         self._follow_in(CONFIG_MAPS, ())
+        self._spawn(self._keeper.run(self._clock))
         return self
 
     async def __aexit__(
@@ -93,7 +97,10 @@ class Cache:
     ) -> None:
         for task in self._running:
             task.cancel()
-        await self._tasks.__aexit__(kind, error, traceback)
+        try:
+            await self._tasks.__aexit__(kind, error, traceback)
+        finally:
+            self._keeper.close()
 
     def members(self, placement: PlacementRef) -> tuple[Member, ...]:
         """Give a placement's objects, sorted by key.
@@ -166,6 +173,10 @@ class Cache:
         self._store.deleted(key, uid)
 
     # What can be told
+
+    def _is_whole(self) -> bool:
+        """Tell whether all that is followed has been heard of."""
+        return all(one.is_listed for one in self._followers.values())
 
     def _require_parents(self) -> None:
         follower = self._parents()

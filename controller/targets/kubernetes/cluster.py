@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
+from hashlib import blake2b
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,7 +31,7 @@ from controller.model import (
     Secret,
     Transient,
 )
-from controller.runtime import Clock
+from controller.runtime import Clock, build_digest
 from controller.targets.kubernetes.applying import Applier
 from controller.targets.kubernetes.cache import CONFIG_MAPS, Cache, Member
 from controller.targets.kubernetes.connection import Connection
@@ -42,6 +44,7 @@ from controller.targets.kubernetes.inventory import Inventories, Inventory
 from controller.targets.kubernetes.lease import Lease, my_identity
 from controller.targets.kubernetes.planning import Planner
 from controller.targets.kubernetes.reach import Reach
+from controller.targets.kubernetes.verdicts import NO_VERDICTS, Verdicts
 from controller.targets.kubernetes.waiting import Changes
 
 CAPABILITIES_SECONDS: Final = 600.0
@@ -53,7 +56,8 @@ Ended = tuple[Digest, bool]  # what a Job ran as, and whether it failed in the e
 class Cluster:
     """`async with Cluster(…) as cluster` follows the cluster until it is left; implements `targets.Target`.
 
-    `plan_key` keys the hashes of secret values in plans (rule 9).
+    `plan_key` keys the hashes of secret values in plans (rule 9). `kept` is a folder for verdicts that outlive the
+    process; None: none do.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Cluster:
         plan_key: Secret,
         clock: Clock,
         changed: Callable[[PlacementRef], None],
+        kept: Path | None = None,
     ) -> None:
         name = f"{environment}/{spec.name}"
         reach = Reach(spec.namespaces)
@@ -78,7 +83,13 @@ class Cluster:
         self._changed = changed
         self._changes = Changes()
         self._cache = Cache(
-            self._connection, self._discovery, installation, clock=clock, changed=self._moved, reach=reach
+            self._connection,
+            self._discovery,
+            installation,
+            clock=clock,
+            changed=self._moved,
+            reach=reach,
+            verdicts=_verdicts(spec, name, installation, kept),
         )
         self._inventories = Inventories(self._connection, self._cache, installation, home=reach.home)
         self._lease = Lease(
@@ -226,6 +237,15 @@ class Cluster:
     def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+
+def _verdicts(spec: KubernetesTarget, name: str, installation: InstallationId, folder: Path | None) -> Verdicts:
+    """Give what was judged by this very program of this very target, where that is kept."""
+    if folder is None:
+        return NO_VERDICTS
+    place = f"{installation} {name}"
+    who = f"{build_digest()} {place} {spec.context} {spec.kubeconfig} {spec.uid} {','.join(spec.namespaces)}"
+    return Verdicts(folder / f"{blake2b(place.encode(), digest_size=16).hexdigest()}.verdicts", who)
 
 
 def _with_jobs(jobs: Mapping[str, Ended]) -> Callable[[Inventory], Inventory]:

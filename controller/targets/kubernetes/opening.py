@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from controller.model import (
@@ -33,8 +34,12 @@ async def open_cluster(
     logins: Logins,
     clock: Clock,
     changed: Callable[[PlacementRef], None],
+    kept: Path | None = None,
 ) -> AsyncIterator[Cluster]:
-    """Give a cluster that has been looked at, or that is away (then every observation says so until it is back)."""
+    """Give a cluster that has been looked at, or that is away (then every observation says so until it is back).
+
+    `kept` is a folder of the cache, for what makes a restart short.
+    """
     moved = asyncio.Event()
 
     def notice(placement: PlacementRef) -> None:
@@ -49,6 +54,7 @@ async def open_cluster(
         plan_key=plan_keys.of(environment),
         clock=clock,
         changed=notice,
+        kept=kept,
     )
     async with cluster:
         with suppress(ConvergeError, TimeoutError):

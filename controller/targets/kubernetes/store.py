@@ -1,8 +1,9 @@
 """What is known of one cluster's objects of ours, and what each piece of news does to it. No I/O.
 
 A verdict on drift costs no request: after each of our applies an object's baseline (our field set, and a hash of the
-live values under it) is kept, and news is compared with that. An object without a baseline, as all are after a
-restart, is suspect until a planner has judged it.
+live values under it) is what news is compared with. While an object is no suspect, its baseline is that of its live
+state, and is taken when it is asked for. An object that was never judged, as all are after a restart, is suspect until
+a planner has judged it, or one before the restart had judged this very state (`verdicts`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from controller.targets.kubernetes.members import Member, Parent
 from controller.targets.kubernetes.ownership import Baseline, baseline
 from controller.targets.kubernetes.packing import pack
 from controller.targets.kubernetes.seeing import Sight, is_newer
+from controller.targets.kubernetes.verdicts import NO_VERDICTS, Judged, Verdicts
 
 Placements = frozenset[PlacementRef]
 NOBODY: Final[Placements] = frozenset()
@@ -37,14 +39,23 @@ class Record:
 
     member: Member
     substance: bytes
-    baseline: Baseline | None
+    baseline: Baseline | None = None  # of a suspect that was none once
+
+    def known(self) -> Baseline | None:
+        """Give what news is compared with; None for what was never judged."""
+        if self.member.is_suspect:
+            return self.baseline
+        return baseline(self.member.live(), self.member.managed())
 
 
 class Store:
     """Owned by one `Cache`. What changes it gives back the placements that it matters to."""
 
-    def __init__(self, installation: InstallationId, *, home: str = SYSTEM_NAMESPACE) -> None:
+    def __init__(
+        self, installation: InstallationId, *, home: str = SYSTEM_NAMESPACE, verdicts: Verdicts = NO_VERDICTS
+    ) -> None:
         self._installation = installation
+        self._verdicts = verdicts  # of a process before this one
         self._home = home  # the namespace of parents
         self._rules = NO_RULES
         self._records: dict[ObjectKey, Record] = {}
@@ -52,6 +63,7 @@ class Store:
         self._parents: dict[PlacementRef, Parent] = {}
         self._sets: dict[str, PlacementRef] = {}  # by ApplySet id
         self._known: dict[PlacementRef, PlacementRef] = {}  # one value each, however many objects name it
+        self.moves = 0  # of members: how often one came, changed or went
         self._deleted: dict[str, ObjectKey] = {}  # by uid: deleted by us, and late news of it may still come
 
     def judge_by(self, rules: HealthRules) -> Placements:
@@ -66,6 +78,10 @@ class Store:
                 self._put(replace(record, member=replace(record.member, health=state, health_reason=reason)))
                 woken.add(record.member.placement)
         return frozenset(woken)
+
+    def judged(self) -> list[Judged]:
+        """Give the states that are as we applied them: verdicts that hold for whoever comes next."""
+        return [(one.member, one.substance) for one in self._records.values() if not one.member.is_suspect]
 
     def members(self, placement: PlacementRef) -> tuple[Member, ...]:
         found = self._of.get(placement, {})
@@ -114,12 +130,14 @@ class Store:
         placement = self._placement(sight, record if is_same else None)
         if placement is None:
             return self.forget(sight.key, record.member.uid) if record is not None and not is_same else NOBODY
-        known = record.baseline if record is not None and is_same else None
-        was_suspect = record.member.is_suspect if record is not None and is_same else True
-        if record is not None and is_same and record.substance == sight.substance:
-            new = _record(sight, placement, known, self._rules, is_suspect=was_suspect)
+        if record is None or not is_same:
+            is_suspect = not self._verdicts.holds(sight)
+            new = _record(sight, placement, None, self._rules, is_suspect=is_suspect)
+        elif record.substance == sight.substance:
+            is_suspect = record.member.is_suspect
+            new = _record(sight, placement, record.baseline, self._rules, is_suspect=is_suspect)
         else:
-            new = _record(sight, placement, known, self._rules, is_suspect=None)
+            new = _record(sight, placement, record.known(), self._rules, is_suspect=None)
         self._put(new)
         return _woken(record.member if record else None, new.member)
 
@@ -130,15 +148,14 @@ class Store:
         if placement is None:
             raise ValueError(f"{sight.key} does not carry the owner annotation of this installation")
         live, managed = _decoded(sight)
-        ours = baseline(live, managed)
         if record is not None and record.member.uid == sight.uid:
             if _is_shown(sight, record.member):  # the watch was faster than the answer
                 member = replace(record.member, is_suspect=False)
-                self._put(Record(member, record.substance, ours))
+                self._put(Record(member, record.substance))
                 return member, NOBODY
             if is_newer(record.member.resource_version, sight.resource_version):
-                return self._overtaken(record, ours)
-        new = Record(_member(sight, placement, live, managed, self._rules, is_suspect=False), sight.substance, ours)
+                return self._overtaken(record, baseline(live, managed))
+        new = Record(_member(sight, placement, live, managed, self._rules, is_suspect=False), sight.substance)
         self._put(new)
         has_moved = record is not None and record.member.placement != placement
         return new.member, frozenset({record.member.placement}) if record and has_moved else NOBODY
@@ -147,7 +164,7 @@ class Store:
         """Judge what somebody wrote after us, and the watch told before the server's answer reached us."""
         is_suspect = baseline(record.member.live(), record.member.managed()) != ours
         member = replace(record.member, is_suspect=is_suspect)
-        self._put(Record(member, record.substance, ours))
+        self._put(Record(member, record.substance, ours if is_suspect else None))
         return member, frozenset({member.placement}) if is_suspect else NOBODY
 
     def clean(self, member: Member, judged: Baseline) -> None:
@@ -161,13 +178,14 @@ class Store:
         now = record.member
         if now.resource_version != member.resource_version and baseline(now.live(), now.managed()) != judged:
             return
-        self._put(Record(replace(now, is_suspect=False), record.substance, judged))
+        self._put(Record(replace(now, is_suspect=False), record.substance))
 
     def forget(self, key: ObjectKey, uid: str) -> Placements:
         """Drop an object that is gone for certain."""
         record = self._records.get(key)
         if record is not None and record.member.uid == uid:
             placement = record.member.placement
+            self.moves += 1
             del self._records[key]
             del self._of[placement][key]
             if not self._of[placement]:
@@ -210,6 +228,7 @@ class Store:
         old = self._records.get(key)
         if old is not None and old.member.placement != placement:
             self.forget(key, old.member.uid)
+        self.moves += 1
         self._records[key] = record
         self._of.setdefault(placement, {})[key] = record
 
@@ -276,7 +295,8 @@ def _record(
     live, managed = _decoded(sight)
     if is_suspect is None:
         is_suspect = known is None or baseline(live, managed) != known
-    return Record(_member(sight, placement, live, managed, rules, is_suspect=is_suspect), sight.substance, known)
+    member = _member(sight, placement, live, managed, rules, is_suspect=is_suspect)
+    return Record(member, sight.substance, known if is_suspect else None)
 
 
 def _member(
