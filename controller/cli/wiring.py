@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -80,7 +80,8 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
     mirrors = Mirrors(options.cache / "mirrors", credentials)
     states = state_keeping(options.cache, clock)
     name = mirrors.mirror(options.url, options.credentials).path.stem
-    with Watcher() as watcher:
+    on_disk = OnDisk(options.cache / "kept", name)
+    with closing(on_disk), Watcher() as watcher:
         controller = Controller(
             settings,
             mirrors,
@@ -90,7 +91,7 @@ def controller_of(options: PlatformOptions, *, interval_seconds: float, tell: Te
             tell=tell,
             workshop=workshop_of(options),
             states=states,
-            on_disk=OnDisk(options.cache / "kept", name),
+            on_disk=on_disk,
         )
         if options.credential_directory.is_dir():
             watcher.watch(options.credential_directory, controller.credentials_moved, is_recursive=True)

@@ -90,6 +90,8 @@ async def test_nothing_of_a_render_with_a_secret_is_on_disk(tmp_path: Path) -> N
     await Renderer(kept=KeptRenders(shelf)).rendered(HERE, entry("shop", "deploy"), apps, platform)
     shelf.close()
     assert b"canary" not in b"".join(await asyncio.to_thread(lambda: [one.read_bytes() for one in tmp_path.iterdir()]))
-    again = Renderer(kept=KeptRenders(Shelf(tmp_path / "renders.db", FORMAT)))
+    shelf = Shelf(tmp_path / "renders.db", FORMAT)
+    again = Renderer(kept=KeptRenders(shelf))
     await again.rendered(HERE, entry("shop", "deploy"), apps, platform)
     assert again.renders == 1
+    shelf.close()
