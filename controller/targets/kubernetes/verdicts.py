@@ -96,7 +96,8 @@ class Keeper:
         """Write what is new, for ever."""
         while self._verdicts.are_kept:
             await clock.sleep(KEEP_SECONDS)
-            self._verdicts.forget()
+            if self._is_whole():
+                self._verdicts.forget()
             if self._has_news():
                 self._written = self._judgements.moves
                 await asyncio.to_thread(self._verdicts.write, self._judgements.judged())
