@@ -241,6 +241,7 @@ async def test_held_drift_stays_while_the_rest_is_applied(cluster: KubeAccess, a
         body = config_map("a", ns, x="1", y="1")
         await place.sync(body)
         await api.patch(body, {"data": {"x": "edited"}}, fieldManager="mallory")
+        await drifted(place)
         plan = await place.plan(config_map("a", ns, x="1", y="2"), commit="b")
         applied = await place.apply(holding(plan, ("data", "x")))
 
