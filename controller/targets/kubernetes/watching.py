@@ -27,6 +27,7 @@ WATCH_SECONDS: Final = (240, 480)  # how long the server shall keep a watch: spr
 LATE_SECONDS: Final = 20.0  # how much longer than that we wait for its end
 LIVED_SECONDS: Final = 10.0  # a watch that lived so long was no failure, however it ended
 BACKOFF_SECONDS: Final = (0.5, 30.0)
+TOO_LARGE: Final = "Too large resource version"  # as the server says it, with code 504
 REFUSED_SECONDS: Final = (5.0, 300.0)  # after 401 and 403, which a human must change
 
 
@@ -157,8 +158,9 @@ async def follow(
             if code == 404:
                 yield Unserved()
                 return
-            if code == 410 or (code == 401 and at.version):
-                # Too old a version; or a login that ran out, which a list renews and a watch does not.
+            if code == 410 or (at.version and (code == 401 or (code == 504 and TOO_LARGE in str(error)))):
+                # Too old a version, or a later one than this server has (it was restored, or is another one); or a
+                # login that ran out, which a list renews and a watch does not.
                 at.version = ""
                 if at.failures == 0:
                     at.failures = 1  # at once, but not for ever
