@@ -18,7 +18,7 @@ import orjson
 from controller.model import ABSENT, Element, FieldPath, Release, Step, format_path, parse_field
 from controller.targets.kubernetes.diff import merge_keys, shape_of
 from controller.targets.kubernetes.holding import put, value_at
-from controller.targets.kubernetes.labels import MANAGER, RELEASED_MANAGER
+from controller.targets.kubernetes.labels import FIRST_APPLY, MANAGER, RELEASED_MANAGER
 from controller.targets.kubernetes.ownership import Tree, owned
 
 Entry = Mapping[str, Any]
@@ -77,17 +77,36 @@ def read_annotation(text: str) -> Mapping[str, str]:
     return {str(field): str(why) for field, why in value.items()} if isinstance(value, dict) else {}
 
 
-def handed_over(live: Mapping[str, Any], managed: Sequence[Entry], releases: Sequence[Release]) -> Tree:
-    """Say what we own of what is released, as a field set: that is applied under the other manager first."""
+def handed_over(
+    live: Mapping[str, Any], managed: Sequence[Entry], releases: Sequence[Release], *, was_cleared: bool = False
+) -> Tree:
+    """Say what we own of what is released, as a field set: that is applied under the other manager first.
+
+    With `was_cleared`, of an object of ours whose managers somebody cleared, it is what nobody holds: the server takes
+    away a map with all that is in it when its only holder lets go of the last field that he has there.
+    """
     ours = owned(managed).tree()
     shape = shape_of(managed) or None
+    others = [one.get("fieldsV1") or {} for one in managed if one.get("manager") != FIRST_APPLY]
     wanted: dict[str, Any] = {}
     for one in releases:
         if one.managers or not one.field:
             continue  # somebody else holds it: leaving it out changes nothing of it
         for path in _matches(live, parse_field(one.field), shape, ()):
             _take(ours, path, wanted)
+            if was_cleared and not any(holds(tree, path) for tree in others):
+                _merge(wanted, _named(path))
     return wanted
+
+
+def _named(path: FieldPath) -> Tree:
+    """Give the field set of one field; nothing of a list's element, whose merge keys nobody tells."""
+    tree: dict[str, Any] = {}
+    for step in reversed(path):
+        if not isinstance(step, str):
+            return {}
+        tree = {f"f:{step}": tree}
+    return tree
 
 
 def not_yet_held(managed: Sequence[Entry], tree: Tree) -> Tree:

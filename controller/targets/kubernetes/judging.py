@@ -70,6 +70,11 @@ class Seen:
     assumed: str = ""  # the footprint that stands in for one that somebody spoiled
 
     @property
+    def was_cleared(self) -> bool:
+        """Tell whether somebody took our name out of an object that is ours."""
+        return self.is_ours and not any(one.get("manager") in {MANAGER, RELEASED_MANAGER} for one in self.managed)
+
+    @property
     def released(self) -> str:
         """What is left to others, as its annotation says."""
         annotations = (self.live.get("metadata") or {}).get("annotations") or {}
@@ -174,6 +179,8 @@ def _guarded(
     takes_back = is_same and any(one.before is not ABSENT for one in planned.changes)
     seizes = any(_is_free(one) or _is_our_mark(one, sent, seen) for one in taken)
     seizes = seizes or (bool(taken) and answer.adopted is not None) or any(_is_shared(one, sent, seen) for one in taken)
+    # Forced, as it is where nothing but drift is looked for, a dry run names no conflict: who holds a mark is nobody's.
+    seizes = seizes or (takes_back and any(seen.is_ours and _is_mark(one.path) for one in planned.changes))
     return replace(planned, force=bool(taken) or takes_back, seize=seizes)
 
 

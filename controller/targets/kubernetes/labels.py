@@ -18,6 +18,7 @@ from controller.model import ApplicationName, EnvironmentName, InstallationId, O
 
 MANAGER: Final = "converge"  # field manager of what we apply
 RELEASED_MANAGER: Final = "converge-released"  # field manager of what we let go of (rule 7)
+FIRST_APPLY: Final = "before-first-apply"  # the manager that the server makes up for an object that had none
 SYSTEM_NAMESPACE: Final = "converge-system"  # parents and Leases live here
 
 INSTALLATION_LABEL: Final = "converge/installation"  # on parents and members: what is listed and watched

@@ -157,7 +157,7 @@ class Looker:
         left = left_out(orjson.loads(manifest.body), manifest.releases, seen.managed)
         data = self.stamped.make(context.marks, manifest, left)
         is_same = seen.digest == manifest.digest
-        if handed := handed_over(seen.live, seen.managed, manifest.releases):
+        if handed := handed_over(seen.live, seen.managed, manifest.releases, was_cleared=seen.was_cleared):
             data = orjson.dumps(filled(orjson.loads(data), seen.live, handed))
         response = await self._dry_run(resource, manifest.key, data, context.account, is_forced=is_same)
         taken = conflicts(response)

@@ -84,7 +84,8 @@ class Transfers:
             seen = await self._adopt(run, one, resource, seen)
         releases = manifest.releases or released_before(seen.released)
         for _ in range(ATTEMPTS):
-            handed = not_yet_held(seen.managed, handed_over(seen.live, seen.managed, releases))
+            owed = handed_over(seen.live, seen.managed, releases, was_cleared=seen.was_cleared)
+            handed = not_yet_held(seen.managed, owed)
             if not handed:
                 break
             response = await self._apply_released(run, one, resource, seen, with_held(seen.managed, handed))

@@ -32,6 +32,7 @@ from controller.targets.kubernetes.errors import refusal
 from controller.targets.kubernetes.holding import hold
 from controller.targets.kubernetes.inventory import Inventories
 from controller.targets.kubernetes.judging import seen_body, seen_member
+from controller.targets.kubernetes.labels import FIRST_APPLY
 from controller.targets.kubernetes.lease import Lease
 from controller.targets.kubernetes.looking import Context
 from controller.targets.kubernetes.marking import NOTHING_LEFT, is_mark_path
@@ -51,7 +52,6 @@ from controller.targets.kubernetes.waiting import Changes
 REPLACE_SECONDS: Final = 60.0  # until what is replaced has gone
 ATTEMPTS: Final = 8  # at an object that moves between looking and writing
 SCHEMA_PAUSES: Final = (0.1, 0.4, 1.5)  # seconds
-FIRST_APPLY: Final = "before-first-apply"  # the manager that the server makes up for an object that had none
 
 
 class Writer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,6 +173,27 @@ async def test_an_ignored_field_keeps_its_live_value_and_comes_back_when_the_rul
         assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "2", "y": "2"}
         await sync(place, config_map("a", ns, y="2"), commit="c")
         assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"y": "2"}
+
+
+@pytest.mark.parametrize("days", [1, 2])
+async def test_an_ignored_field_stays_when_managers_are_cleared_and_its_rule_moves(
+    access: KubeAccess, days: int
+) -> None:
+    ns = access.namespace
+    rule = Ignore(fields=("data.x",), kinds=("ConfigMap",), until=NOW + timedelta(days=1), reason="a test")
+    async with placed(access) as place, Api.connect(access) as api:
+        body = config_map("a", ns, x="1", y="1")
+        await sync(place, body, rules=[rule])
+        await api.patch(body, {"data": {"x": "by hand"}}, fieldManager="kubectl-edit")
+        await api.patch(body, {"metadata": {"managedFields": [{}]}})
+        await eventually(lambda: any(one.is_suspect for one in place.target._cache.members(place.placement)))
+        moved = replace(rule, until=NOW + timedelta(days=days))
+        await sync(place, body, rules=[moved])
+        (one,) = (await place.target.observe(place.placement)).objects
+        assert one.released == {"data.x": f"a test, until 2026-01-0{1 + days}T00:00:00+00:00"}
+        assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "by hand", "y": "1"}
+        await sync(place, config_map("a", ns, x="1"), rules=[moved], commit="b")
+        assert (await api.get("v1", "ConfigMap", "a"))["data"] == {"x": "by hand"}
 
 
 async def test_what_a_named_manager_took_stays_with_it(access: KubeAccess) -> None:
