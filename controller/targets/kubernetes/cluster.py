@@ -75,7 +75,7 @@ class Cluster:
         name = f"{environment}/{spec.name}"
         reach = Reach(spec.namespaces)
         self._identity = Identity(name, spec.uid, is_hidden=bool(spec.namespaces))
-        self._connection = Connection(name, self._identity.watching(source))
+        self._connection = Connection(name, source, doubt=self._identity.doubt)
         self._discovery = Discovery(self._connection)
         self._clock = clock
         self._capabilities: Capabilities | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
@@ -13,7 +13,7 @@ from typing import Self
 import aiohttp
 
 from controller.model import Transient
-from controller.targets.kubernetes.credentials import LoginSource
+from controller.targets.kubernetes.credentials import Login, LoginSource
 from controller.targets.kubernetes.exchange import JSON, Request, Response
 from controller.targets.kubernetes.line import Line
 from controller.targets.kubernetes.reaching import Reachability, Unreachable
@@ -22,16 +22,22 @@ from controller.targets.kubernetes.streams import NotSpoken
 __all__ = ["JSON", "Connection", "Request", "Response"]
 
 
+def nobody_doubts() -> None:
+    """Be told of a doubt in vain."""
+
+
 class Connection:
     """An async context manager: `async with Connection(name, login_source) as connection`.
 
     Any HTTP status is an answer; no answer raises Transient (Unreachable where nothing could be asked). An answer of
-    401 renews the login once.
+    401 renews the login once, and so does a certificate that is refused in the handshake. `doubt` is called whenever
+    the next one who answers may be another one: a login was renewed, a connection was lost, or a watch ended.
     """
 
-    def __init__(self, name: str, source: LoginSource) -> None:
+    def __init__(self, name: str, source: LoginSource, *, doubt: Callable[[], None] = nobody_doubts) -> None:
         self.name = name  # of the target, for messages
         self._source = source
+        self._doubt = doubt
         self._line: Line | None = None
         self._retired: list[Line] = []
         self._renewing = asyncio.Lock()
@@ -83,6 +89,8 @@ class Connection:
                 if is_accepted:
                     raise Transient(self._say(request, _reason(error))) from error
                 raise self._lost(request, error) from error
+            finally:
+                self._doubt()
 
     async def turn(self) -> None:
         """After Unreachable: return when the server is there again, or when it is the caller's turn to find out."""
@@ -94,9 +102,16 @@ class Connection:
             line = await self._ready()
             try:
                 response = await line.send(request)
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                raise self._lost(request, error) from error
             except (aiohttp.ClientError, OSError) as error:
+                self._doubt()
+                if may_renew and _is_refusal(error):
+                    may_renew = False
+                    line.login_expires_at = 0.0
+                    continue
+                if _may_be_refusal(error, line.login):
+                    line.login_expires_at = 0.0
+                if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+                    raise self._lost(request, error) from error
                 raise Transient(self._say(request, _reason(error))) from error
             self._reachability.found()
             if response.status == 401 and may_renew:
@@ -118,6 +133,7 @@ class Connection:
             if self._line is not line and self._line is not None:
                 return self._line  # another task renewed it meanwhile
             login = await self._source()
+            self._doubt()
             if line is not None and line.login.tls == login.tls:
                 line.take(login)
                 return line
@@ -133,6 +149,24 @@ class Connection:
 
     def _say(self, request: Request, why: str) -> str:
         return f"{self.name}: {request.method} {request.path}: {why}"
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """Tell whether the peer ended a handshake by an alert (RFC 8446 §6.2): it will not have our certificate."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) and "ALERT" in (getattr(error, "reason", "") or ""):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _may_be_refusal(error: Exception, login: Login) -> bool:
+    """Tell whether the peer may have refused a certificate after the handshake (TLS 1.3), its alert lost with a reset.
+
+    What was sent may have been taken nevertheless: it is not sent again by itself.
+    """
+    is_cut = isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.__cause__, ConnectionResetError)
+    return bool(login.certificate) and is_cut and not isinstance(error, aiohttp.ClientConnectorError)
 
 
 def _reason(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """Which cluster a context points at: known by the uid of its `kube-system` namespace (rule 13).
 
 A context that suddenly points at another cluster would show nothing of ours, and everything would be made anew there.
-So whenever the server that we log in to changes, and before each burst of writes, the cluster is asked who it is.
+So whenever another server may answer (`Connection` tells when), and before each burst of writes, the cluster is asked
+who it is. A server that is replaced while every connection to the one before it lives on is seen when one of them ends.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import orjson
 
 from controller.model import ObjectKey, Stalled
 from controller.targets.kubernetes.connection import Connection, Request
-from controller.targets.kubernetes.credentials import Login, LoginSource
 from controller.targets.kubernetes.errors import refusal
 
 KUBE_SYSTEM: Final = ObjectKey("", "Namespace", "", "kube-system")
@@ -28,23 +28,9 @@ class Identity:
     def __init__(self, name: str, known: str = "", *, is_hidden: bool = False) -> None:
         self._name = name
         self._is_hidden = is_hidden
-        self._server: tuple[object, ...] | None = None
         self.uid = known
         self.is_certain = False
         self._asking = asyncio.Lock()
-
-    def watching(self, source: LoginSource) -> LoginSource:
-        """Give a source of logins that makes us doubt when the server behind it changes."""
-
-        async def login() -> Login:
-            found = await source()
-            server = (found.server, found.ca)
-            if server != self._server:
-                self.is_certain = False
-                self._server = server
-            return found
-
-        return login
 
     def doubt(self) -> None:
         self.is_certain = False

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from controller.model import Stalled
+from controller.model import Stalled, Transient
 from controller.targets import Target
 from controller.targets.kubernetes import Cluster
+from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.credentials import Login
-from controller.targets.kubernetes.identity import Identity
 from tests.cluster.access import KubeAccess
 from tests.targets.kubernetes.placing import config_map, login_of, placed
 
@@ -45,21 +46,27 @@ async def test_many_who_look_at_once_ask_once_who_it_is(cluster: KubeAccess) -> 
         assert place.sent.count("GET", part="kube-system") <= 1
 
 
-async def test_a_server_that_changes_behind_a_context_is_asked_who_it_is(cluster: KubeAccess) -> None:
-    servers = [cluster.server, cluster.server, "https://elsewhere"]
+async def test_there_is_doubt_whenever_another_server_may_answer(cluster: KubeAccess) -> None:
+    doubts: list[str] = []
+    logins = [login_of(cluster), replace(login_of(cluster), server="https://127.0.0.1:9")]
 
     async def source() -> Login:
-        login = login_of(cluster)
-        return Login(server=servers.pop(0), ca=login.ca, authorization=login.authorization)
+        return logins.pop(0)
 
-    identity = Identity("prod/hz")
-    login = identity.watching(source)
-    await login()
-    identity.is_certain = True
-    await login()
-    assert identity.is_certain
-    await login()
-    assert not identity.is_certain
+    async with Connection("t", source, doubt=lambda: doubts.append("")) as connection:
+        await connection.send(Request("GET", "/version"))
+        assert len(doubts) == 1  # a login
+        await connection.send(Request("GET", "/version"))
+        assert len(doubts) == 1
+        ends_soon = (("watch", "true"), ("timeoutSeconds", "1"))
+        async for _ in connection.watch(Request("GET", "/api/v1/namespaces", ends_soon)):
+            pass
+        assert len(doubts) == 2  # a watch that ended
+        assert connection._line is not None
+        connection._line.login_expires_at = 0.0
+        with pytest.raises(Transient):
+            await connection.send(Request("GET", "/version"))
+        assert len(doubts) == 4  # another login, and a connection that was lost
 
 
 async def test_placements_are_named_by_their_parents(cluster: KubeAccess) -> None:
