@@ -29,6 +29,10 @@ class HelmReference:
     wave: int = field(default=0, compare=False)
     at: FieldPath = field(default=(), compare=False)  # of the component in its Application
 
+    def __str__(self) -> str:
+        version = f" {self.version}" if self.version not in {"", "*"} else ""
+        return f"component {self.component}: chart {self.chart}{version} of {self.url}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KustomizeReference:
@@ -42,6 +46,9 @@ class KustomizeReference:
     patches: tuple[Patch, ...] = ()
     wave: int = field(default=0, compare=False)
     at: FieldPath = field(default=(), compare=False)
+
+    def __str__(self) -> str:
+        return f"component {self.component}: kustomization {self.path} of {self.url}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +64,9 @@ class TerraformReference:
     output_namespace: str = ""
     wave: int = field(default=0, compare=False)
     at: FieldPath = field(default=(), compare=False)
+
+    def __str__(self) -> str:
+        return f"component {self.component}: Terraform module {self.source or 'written in place'}"
 
 
 Reference = HelmReference | KustomizeReference | TerraformReference

@@ -56,4 +56,4 @@ spec:
 """)
     done = run(str(file))
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "redis" in done.stderr
+    assert done.stderr == "elsewhere: component cache: chart redis of https://charts.example.com\n"
