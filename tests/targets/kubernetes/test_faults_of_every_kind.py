@@ -10,8 +10,8 @@ import base64
 import random
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -141,13 +141,10 @@ class Story:
 
     async def _let_go(self) -> None:
         """Let an operator end what it holds on to, once it is being deleted."""
-        try:
+        with while_there():
             held = await self.api.get("v1", "ConfigMap", "held")
             if held["metadata"].get("deletionTimestamp"):
                 await self.api.patch(held, {"metadata": {"finalizers": None}}, fieldManager="holder")
-        except ApiError as error:
-            if error.code != 404:
-                raise
 
     async def disturb(self) -> None:
         """Somebody edits by hand, and deletes."""
@@ -158,8 +155,20 @@ class Story:
             (config_map("moving", self.namespace), {"data": {"x": "by hand", "theirs": "1"}}),
         ]
         for body, patch in self.chance.sample(edits, k=2):
-            await self.api.patch(body, patch, fieldManager="kubectl-edit")
-        await self.api.delete(self.chance.choice(edits[:3])[0])
+            with while_there():
+                await self.api.patch(body, patch, fieldManager="kubectl-edit")
+        with while_there():
+            await self.api.delete(self.chance.choice(edits[:3])[0])
+
+
+@contextmanager
+def while_there() -> Iterator[None]:
+    """Let pass that an object is gone: what was deleted last may be missing still, where its event came late."""
+    try:
+        yield
+    except ApiError as error:
+        if error.code != 404:
+            raise
 
 
 def said(body: Mapping[str, Any]) -> object:
