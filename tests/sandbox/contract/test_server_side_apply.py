@@ -10,6 +10,8 @@ from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api, ApiError
 from tests.sandbox.contract.objects import Object, config_map, deployment, entry, owned, settled
 
+ELSEWHERE = "00000000-0000-4000-8000-000000000000"  # a uid that no object here has
+
 
 async def test_the_first_apply_creates(api: Api, access: KubeAccess) -> None:
     live = await api.apply(config_map(x="1"))
@@ -185,3 +187,50 @@ async def test_a_set_merges_by_value(api: Api) -> None:
     live = await api.apply(config_map(x="1"))
     assert live["metadata"]["finalizers"] == ["example.com/two"]
     await api.patch(config_map(), {"metadata": {"finalizers": None}})
+
+
+def with_uid(body: Object, uid: str) -> Object:
+    return {**body, "metadata": {**body["metadata"], "uid": uid}}
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry", "written"])
+async def test_a_uid_of_nothing_that_is_there_creates_nothing(api: Api, *, dry_run: bool) -> None:
+    with pytest.raises(ApiError) as refused:
+        await api.apply(with_uid(config_map(x="1"), ELSEWHERE), dry_run=dry_run)
+    assert (refused.value.code, refused.value.reason) == (409, "Conflict")
+    assert refused.value.causes == []
+    assert (await api.list("v1", "ConfigMap", fieldSelector="metadata.name=c"))["items"] == []
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry", "written"])
+@pytest.mark.parametrize("force", [True, False], ids=["forced", "unforced"])
+async def test_a_uid_of_another_object_is_an_immutable_field(api: Api, *, force: bool, dry_run: bool) -> None:
+    for body in (config_map(x="1"), deployment()):
+        await api.apply(body)
+        with pytest.raises(ApiError) as refused:
+            await api.apply(with_uid(body, ELSEWHERE), force=force, dry_run=dry_run)
+        error = refused.value
+        assert (error.code, error.reason) == (422, "Invalid")
+        assert {cause["field"] for cause in error.causes} == {"metadata.uid"}
+        assert "field is immutable" in error.message
+
+
+async def test_who_owns_a_field_is_said_before_a_uid_is_looked_at(api: Api) -> None:
+    await api.apply(config_map(x="1"), manager="other")
+    with pytest.raises(ApiError) as refused:
+        await api.apply(with_uid(config_map(x="2"), ELSEWHERE))
+    assert {cause["reason"] for cause in refused.value.causes} == {"FieldManagerConflict"}
+
+
+async def test_a_uid_that_was_right_belongs_to_nobody_and_writes_nothing(api: Api) -> None:
+    for body in (config_map(x="1"), deployment()):
+        first = await api.apply(body) if body["kind"] == "ConfigMap" else await settled_apply(api, body)
+        again = await api.apply(with_uid(body, first["metadata"]["uid"]))
+        assert "f:uid" not in owned(again, "converge").get("f:metadata", {})
+        assert owned(again, "converge") == owned(first, "converge")
+        assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+async def settled_apply(api: Api, body: Object) -> Object:
+    await api.apply(body)
+    return await settled(api)
