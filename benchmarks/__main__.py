@@ -9,43 +9,49 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
+from typing import Final
 
 import click
 
-from benchmarks.applications import Applied, measure_application
+from benchmarks.applications import measure_application
 from benchmarks.bare import Floor
-from benchmarks.changes import Changes, measure_changes
+from benchmarks.changes import measure_changes
 from benchmarks.changes import table as changes_table
-from benchmarks.charts import Charts, measure_charts
+from benchmarks.charts import measure_charts
 from benchmarks.charts import table as charts_table
-from benchmarks.clusters import Clusters, measure_clusters
+from benchmarks.churn import goals as churn_goals
+from benchmarks.churn import measure_churn
+from benchmarks.churn import table as churn_table
 from benchmarks.clusters import goals as clusters_goals
+from benchmarks.clusters import measure_clusters
 from benchmarks.clusters import table as clusters_table
 from benchmarks.delivery import Measured, Round, measure_round
 from benchmarks.drift import Edit, Idle, measure_drift, measure_idle
 from benchmarks.growth import measure_growth
 from benchmarks.growth import table as growth_table
 from benchmarks.plane import plane
-from benchmarks.query import Asked, measure_query
-from benchmarks.records import Recorded, measure_records
+from benchmarks.query import measure_query
+from benchmarks.records import measure_records
 from benchmarks.records import table as records_table
-from benchmarks.rendering import Rendering, measure_rendering, table
+from benchmarks.rendering import measure_rendering, table
 from benchmarks.scale import Scale, measure_scale
 from benchmarks.scale_table import goals as scale_goals
 from benchmarks.scale_table import table as scale_table
 from benchmarks.states import measure_states
 from benchmarks.states import table as states_table
-from benchmarks.workspaces import Workspaces, measure_workspaces
+from benchmarks.workspaces import measure_workspaces
 from benchmarks.workspaces import table as workspaces_table
 
 TIMES_FLOOR = 3.0
 PEAK_MEBIBYTES = 120.0
 CLUSTER_NAMES = ("delivery", "drift", "idle", "scale")
-BESIDE = ("terraform", "states", "oam", "charts")
-NAMES = (*CLUSTER_NAMES, "clusters", "rendering", "changes", "query", "records", "growth", *BESIDE)
+OTHER_NAMES = (
+    "churn", "clusters", "rendering", "changes", "query", "records", "growth", "terraform", "states", "oam", "charts",
+)  # fmt: skip
+NAMES = (*CLUSTER_NAMES, *OTHER_NAMES)
 MORE_POLLS = 1.25
 APPLICATIONS = 1000
 INSTANCES = 100_000
@@ -78,6 +84,20 @@ class Goal:
         return f"{'met   ' if self.is_met else 'MISSED'}  {self.name}: {self.figure:.2f} (goal: {bound} {self.limit:g})"
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured, as the command line says it."""
+
+    placements: int
+    runs: int
+    edits: int
+    idle_seconds: float
+    clusters: int
+    days: int
+    hours: int
+    is_quick: bool = False
+
+
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--placements", default=100, show_default=True, help="Applications of four objects each.")
@@ -88,6 +108,7 @@ class Goal:
 @click.option(
     "--days", default=0, help="Days that `growth` simulates; without it, two hours.  [A day: some 15 minutes]"
 )
+@click.option("--hours", default=24, show_default=True, help="Hours that `churn` lives through, in 36 seconds each.")
 @click.option("--quick", is_flag=True, help="A small fleet, once: shows that all of it works, and judges nothing.")
 def main(  # a command line
     *,
@@ -98,47 +119,37 @@ def main(  # a command line
     idle_seconds: float,
     clusters: int,
     days: int,
+    hours: int,
     quick: bool,
 ) -> None:
     """Measure deliveries, drift and idleness on a real control plane, and renders. Exit code 1: a goal was missed."""
+    size = Size(placements, runs, edits, idle_seconds, clusters, days, hours)
     if quick:
-        placements, runs, edits, idle_seconds, clusters = 10, 1, 4, 6.0, 4
-    names = names or NAMES
+        size = Size(10, 1, 4, 6.0, 4, 0, 1, is_quick=True)
     goals: list[Goal] = []
+    names = names or NAMES
     if set(names) & set(CLUSTER_NAMES):
-        goals += asyncio.run(measure(names, placements, runs, edits, idle_seconds))
-    if "clusters" in names:
-        goals += _clusters(asyncio.run(measure_clusters(clusters)))
-    if "rendering" in names:
-        goals += _rendering(measure_rendering(runs, peers_up_to=1000 if quick else 3000))
-    if "changes" in names:
-        goals += _changes(asyncio.run(measure_changes(100 if quick else APPLICATIONS, runs)))
-    if "query" in names:
-        goals += _query(asyncio.run(measure_query(1000 if quick else INSTANCES)))
-    if "records" in names:
-        goals += _records(asyncio.run(measure_records(*((30, 100, 30) if quick else (RECORDED, COMMITS, STORM)))))
-    if "growth" in names:
-        hours = 24.0 if days or quick else GROWTH_HOURS
-        grown = measure_growth(*((10, 2) if quick else GROWTH), days or 1, hours=hours)
-        print("\n".join(growth_table(asyncio.run(grown))) + "\n")
-    if "states" in names:
-        print(states_table(asyncio.run(measure_states(*((5, 2) if quick else ())))) + "\n")
-    if "terraform" in names:
-        goals += _workspaces(asyncio.run(measure_workspaces(10 if quick else WORKSPACES, runs)))
-    if "oam" in names:
-        goals += _application(measure_application())
-    if "charts" in names:
-        goals += _charts(asyncio.run(measure_charts(1 if quick else CHART_ROUNDS)))
-    sys.exit(_judged([]) if quick else _judged(goals))
+        goals += asyncio.run(measure(names, size))
+    for name, measured in MEASURES.items():
+        if name in names:
+            goals += measured(size)
+    sys.exit(_judged([] if quick else goals, is_quick=quick))
 
 
-def _judged(goals: Sequence[Goal]) -> int:
+def _judged(goals: Sequence[Goal], *, is_quick: bool) -> int:
     """Print goals, and give the exit code."""
-    print(*goals or ["quick: nothing is judged"], sep="\n")
+    print(*["quick: nothing is judged"] if is_quick else goals, sep="\n")
     return 1 if any(not one.is_met for one in goals) else 0
 
 
-def _clusters(found: Clusters) -> Sequence[Goal]:
+def _churn(size: Size) -> Sequence[Goal]:
+    found = asyncio.run(measure_churn(size.placements, size.hours))
+    print("\n".join(churn_table(found)) + "\n")
+    return [Goal(*one) for one in churn_goals(found)]
+
+
+def _clusters(size: Size) -> Sequence[Goal]:
+    found = asyncio.run(measure_clusters(size.clusters))
     print("\n".join(clusters_table(found)) + "\n")
     return [Goal(*one) for one in clusters_goals(found)]
 
@@ -148,11 +159,12 @@ def _scale(found: Scale) -> Sequence[Goal]:
     return [Goal(*one) for one in scale_goals(found)]
 
 
-async def measure(names: Sequence[str], placements: int, runs: int, edits: int, idle_seconds: float) -> Sequence[Goal]:
+async def measure(names: Sequence[str], size: Size) -> Sequence[Goal]:
+    placements, edits, idle_seconds = size.placements, size.edits, size.idle_seconds
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {placements} placements × 4 objects\n")
     goals: list[Goal] = []
     if "delivery" in names:
-        goals += await _delivery(placements, runs)
+        goals += await _delivery(placements, size.runs)
     if "scale" in names:
         commits = max(edits, 2)
         goals += _scale(await measure_scale(placements, commits=commits, edits=edits, idle_seconds=idle_seconds))
@@ -224,7 +236,8 @@ def _idle(windows: Sequence[Idle]) -> Sequence[Goal]:
     ]
 
 
-def _rendering(measured: Rendering) -> Sequence[Goal]:
+def _rendering(size: Size) -> Sequence[Goal]:
+    measured = measure_rendering(size.runs, peers_up_to=1000 if size.is_quick else 3000)
     print("\n".join(table(measured)) + "\n")
     goals = []
     for name, least in (("median", 10.0), ("1000", 12.0), ("3000", 60.0)):
@@ -243,7 +256,8 @@ def _rendering(measured: Rendering) -> Sequence[Goal]:
     ]
 
 
-def _changes(measured: Changes) -> Sequence[Goal]:
+def _changes(size: Size) -> Sequence[Goal]:
+    measured = asyncio.run(measure_changes(100 if size.is_quick else APPLICATIONS, size.runs))
     print("\n".join(changes_table(measured)) + "\n")
     return [
         Goal("placements that a commit to one application renders", measured.rendered, 1.0),
@@ -253,7 +267,8 @@ def _changes(measured: Changes) -> Sequence[Goal]:
     ]
 
 
-def _records(measured: Recorded) -> Sequence[Goal]:
+def _records(size: Size) -> Sequence[Goal]:
+    measured = asyncio.run(measure_records(*((30, 100, 30) if size.is_quick else (RECORDED, COMMITS, STORM))))
     print("\n".join(records_table(measured)) + "\n")
     return [
         Goal("10 transitions among many instances, derived and written, s", measured.cycle, CYCLE_SECONDS),
@@ -264,7 +279,20 @@ def _records(measured: Recorded) -> Sequence[Goal]:
     ]
 
 
-def _charts(measured: Sequence[Charts]) -> Sequence[Goal]:
+def _growth(size: Size) -> Sequence[Goal]:
+    hours = 24.0 if size.days or size.is_quick else GROWTH_HOURS
+    grown = measure_growth(*((10, 2) if size.is_quick else GROWTH), size.days or 1, hours=hours)
+    print("\n".join(growth_table(asyncio.run(grown))) + "\n")
+    return []
+
+
+def _states(size: Size) -> Sequence[Goal]:
+    print(states_table(asyncio.run(measure_states(*((5, 2) if size.is_quick else ())))) + "\n")
+    return []
+
+
+def _charts(size: Size) -> Sequence[Goal]:
+    measured = asyncio.run(measure_charts(1 if size.is_quick else CHART_ROUNDS))
     print("\n".join(charts_table(measured)) + "\n")
     return [
         Goal(
@@ -279,7 +307,8 @@ def _charts(measured: Sequence[Charts]) -> Sequence[Goal]:
     ]
 
 
-def _workspaces(measured: Workspaces) -> Sequence[Goal]:
+def _workspaces(size: Size) -> Sequence[Goal]:
+    measured = asyncio.run(measure_workspaces(10 if size.is_quick else WORKSPACES, size.runs))
     print("\n".join(workspaces_table(measured)) + "\n")
     return [
         Goal(
@@ -294,7 +323,8 @@ def _workspaces(measured: Workspaces) -> Sequence[Goal]:
     ]
 
 
-def _application(measured: Applied) -> Sequence[Goal]:
+def _application(_size: Size) -> Sequence[Goal]:
+    measured = measure_application()
     print(f"an OAM Application of three components: {measured.objects} objects in {measured.seconds * 1000:.2f} ms\n")
     return [Goal("an OAM Application of three components rendered, ms", measured.seconds * 1000, APPLICATION_MS)]
 
@@ -303,7 +333,8 @@ def p99(times: Sequence[float]) -> float:
     return quantiles(times, n=100, method="inclusive")[98] if len(times) > 1 else times[0]
 
 
-def _query(asked: Asked) -> Sequence[Goal]:
+def _query(size: Size) -> Sequence[Goal]:
+    asked = asyncio.run(measure_query(1000 if size.is_quick else INSTANCES))
     print(
         f"{asked.instances} instances: index made in {asked.built:.1f} s, kept after a commit in {asked.kept:.3f} s, "
         f"slowest question {asked.slowest:.3f} s\n"
@@ -312,6 +343,21 @@ def _query(asked: Asked) -> Sequence[Goal]:
         Goal("index of all instances made, s", asked.built, INDEX_SECONDS),
         Goal("slowest question, s", asked.slowest, QUERY_SECONDS),
     ]
+
+
+MEASURES: Final[Mapping[str, Callable[[Size], Sequence[Goal]]]] = {
+    "churn": _churn,
+    "clusters": _clusters,
+    "rendering": _rendering,
+    "changes": _changes,
+    "query": _query,
+    "records": _records,
+    "growth": _growth,
+    "states": _states,
+    "terraform": _workspaces,
+    "oam": _application,
+    "charts": _charts,
+}
 
 
 def counted(requests: Counter[str]) -> str:

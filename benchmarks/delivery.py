@@ -82,6 +82,28 @@ async def measured(
     )
 
 
+async def deliver_one(plane: Plane, running: Controller, fleet: Fleet, number: int) -> float:
+    """Push another image of one application, each time of another one; the clock stops at its event."""
+    workload, tag = fleet.workload, f"one-{number}"
+    name = workload.names()[delivered_application(workload, number)]
+    await fleet.change_image(name, tag)
+    mark = f':{tag}"'.encode()
+    inner = created(workload)
+    async with plane.watched(lambda line: inner(line) if mark in line else "", 1) as done:
+        begun = time.perf_counter()
+        await fleet.push("apps")
+        async with asyncio.timeout(SECONDS):
+            await done.wait()
+        seconds = time.perf_counter() - begun
+    await running.until(is_synced(name), after=begun)
+    return seconds
+
+
+def delivered_application(workload: Workload, number: int) -> int:
+    """Give the index of the application whose turn it is: neighbours don't come one after the other."""
+    return (number * 37) % workload.applications
+
+
 async def at_rest(running: Controller, workload: Workload, *, after: float = 0.0, seconds: float = SECONDS) -> None:
     """Wait until every application is Synced, and that is pushed."""
     times = await running.each(workload.names(), synced_name, after=after, seconds=seconds)

@@ -68,8 +68,8 @@ class Fleet:
         files = application_files(name, self.workload.namespace(name), tag)
         await self.commit("apps", {f"apps/{name}/{file}": text for file, text in files.items()})
 
-    async def name_applications(self) -> None:
-        """Commit the entries of all applications to the platform; the push is what deploys them."""
+    async def name_applications(self, *, absent: str = "") -> None:
+        """Commit the entries of all applications to the platform, one of them as `absent`; the push deploys them."""
         entries = {
             name: {
                 "repository": "apps", "path": f"apps/{name}", "revision": "main",
@@ -77,6 +77,8 @@ class Fleet:
             }
             for name in self.workload.names()
         }  # fmt: skip
+        if absent:
+            entries[absent]["state"] = "absent"
         await self.commit("platform", {"environments/bench/applications.yaml": environment({"applications": entries})})
 
     async def change_images(self, tag: str) -> None:

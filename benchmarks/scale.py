@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from benchmarks.bare import Floor, floors, fresh
 from benchmarks.controller_process import Controller, controller
-from benchmarks.delivery import Measured, created, is_synced, measured, synced_name, updated
+from benchmarks.delivery import Measured, created, deliver_one, is_synced, measured, synced_name, updated
 from benchmarks.drift import Edit, edit, lease_given_back
 from benchmarks.fleet import WARM, Fleet, direct, fleet_on, kubeconfig
 from benchmarks.machine import cpu_seconds, peak_memory
@@ -76,7 +76,7 @@ async def measure_scale(applications: int, *, commits: int, edits: int, idle_sec
             whole = updated(fleet.workload)
             update = await measured(plane, running, fleet, "apps", whole, applications, seconds=SECONDS)
             requests = await plane.requests()
-            ones = [await _one(plane, running, fleet, number) for number in range(commits)]
+            ones = [await deliver_one(plane, running, fleet, number) for number in range(commits)]
             one_writes = Counter({verb: (await plane.requests())[verb] - requests[verb] for verb in WRITES})
             made = [await edit(plane, running, fleet.workload, number) for number in range(edits)]
         warm = await _restart(plane, fleet, empties_disk=False)
@@ -104,23 +104,6 @@ async def _first(plane: Plane, running: Controller, fleet: Fleet) -> Measured:
     await fleet.name_applications()
     workload = fleet.workload
     return await measured(plane, running, fleet, "platform", created(workload), workload.objects, seconds=SECONDS)
-
-
-async def _one(plane: Plane, running: Controller, fleet: Fleet, number: int) -> float:
-    """Push another image of one application, each time of another one; the clock stops at its event."""
-    workload, tag = fleet.workload, f"one-{number}"
-    name = workload.names()[(number * 37) % workload.applications]
-    await fleet.change_image(name, tag)
-    mark = f':{tag}"'.encode()
-    inner = created(workload)
-    async with plane.watched(lambda line: inner(line) if mark in line else "", 1) as done:
-        begun = time.perf_counter()
-        await fleet.push("apps")
-        async with asyncio.timeout(SECONDS):
-            await done.wait()
-        seconds = time.perf_counter() - begun
-    await running.until(is_synced(name), after=begun)
-    return seconds
 
 
 @asynccontextmanager
