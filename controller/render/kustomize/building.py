@@ -11,6 +11,7 @@ from typing import Any, Final
 from controller.documents import Memory, canonical, write_as_kustomize
 from controller.model import EntryKind, Invalid, Origin, Position, Problem, Stalled, Tree
 from controller.render.kustomize.edits import edit_all
+from controller.render.kustomize.finishing import finish_build
 from controller.render.kustomize.kustomization import Additions, Kustomization, load_kustomization
 from controller.render.kustomize.loading import Loader
 from controller.render.kustomize.metadata import METADATA_LABELS, setting_texts
@@ -20,7 +21,7 @@ from controller.render.kustomize.origins import MANAGED_BY, ORIGINS, TRANSFORMER
 from controller.render.kustomize.origins import Origin as BuildOrigin
 from controller.render.kustomize.resource import BUILD_ANNOTATIONS, ORIGIN, TRANSFORMATIONS, Resource
 from controller.render.kustomize.resources import Resources
-from controller.render.kustomize.target import Accumulated, Build, Target, add_directory, finish_build
+from controller.render.kustomize.target import Accumulated, Build, Target, add_directory
 from controller.render.merge_keys import MergeTable, builtin_table, table_of_swagger
 from controller.render.parameters import Substitution
 from controller.render.plain import holds_kustomization, manifest_files

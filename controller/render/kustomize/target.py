@@ -1,7 +1,7 @@
 """One kustomization after another, the inner ones first (api/internal/target/kusttarget.go at v0.18.0).
 
-resources, configurations, generators, components, transforms in a fixed order, validators, vars; and only once, at
-the very end: hashes, name references, vars, local-config, order.
+resources, configurations, generators, components, transforms in a fixed order, validators, vars. What is done only
+once, at the very end, is in `finishing`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ from controller.render.kustomize.kustomization import (
 )
 from controller.render.kustomize.loading import Loader
 from controller.render.kustomize.metadata import label_specs, setting_texts
-from controller.render.kustomize.name_references import fix_references
-from controller.render.kustomize.names import add_hash, prefixing, suffixing
+from controller.render.kustomize.names import prefixing, suffixing
 from controller.render.kustomize.namespaces import namespacing
 from controller.render.kustomize.nodes import to_json
 from controller.render.kustomize.origins import Origin, add_transformation, note_origin, origin_from, set_origin
@@ -45,14 +44,13 @@ from controller.render.kustomize.plugins import load_generator, load_transformer
 from controller.render.kustomize.replacements import load_replacements, replace
 from controller.render.kustomize.replicas import setting_replicas
 from controller.render.kustomize.resource import Resource
-from controller.render.kustomize.resources import Idle, Resources, needs_hash
-from controller.render.kustomize.variables import Variables, add_variables, note_variables, resolve_variables
+from controller.render.kustomize.resources import Idle, Resources
+from controller.render.kustomize.variables import Variables, add_variables, note_variables
 from controller.render.merge_keys import MergeTable
 from controller.render.plain import holds_kustomization
 
 Work = Edit | Callable[[], Sequence[str] | None]
 Step = tuple[str, FieldPath, Work]  # what it is called, where it is written, the work
-LOCAL_CONFIG = "config.kubernetes.io/local-config"
 _VALIDATED_BY = "validated-by"
 
 
@@ -377,40 +375,3 @@ def add_directory(
     inner = Accumulated()
     target.accumulate(inner)
     into.merge(inner)
-
-
-def finish_build(gathered: Accumulated, place: str) -> None:
-    """Do what is done once: hashes, name references, vars, and dropping what is local configuration."""
-    items = gathered.items
-    try:
-        for one in items:
-            if needs_hash(one):
-                add_hash(one)
-        items.ids_changed()
-        fix_references(items, gathered.configuration)
-        resolve_variables(items, gathered.variables, gathered.configuration.of("varReference"))
-    except Invalid:
-        raise
-    except Stalled as error:
-        raise Invalid([Problem(Position(place), str(error))]) from error
-    problems = [problem for one in items if (problem := _what_lacks(one, place)) is not None]
-    if problems:
-        raise Invalid(problems)
-    items.replace_all([one for one in items if not _is_local(one)])
-    try:
-        items.refuse_twins()  # hashes and vars may have given two of them one name
-    except Stalled as error:
-        raise Invalid([Problem(Position(place), str(error))]) from error
-
-
-def _what_lacks(one: Resource, place: str) -> Problem | None:
-    """Say what a resource has lost that none can be without (kyaml GetValidatedMetadata)."""
-    lost = "kind" if not one.kind else "metadata.name" if not one.name and not one.kind.endswith("List") else ""
-    if not lost:
-        return None
-    where = Position(one.source.path, one.source.line) if one.source else Position(place)
-    return Problem(where, "a patch or a replacement has taken it away", lost)
-
-
-def _is_local(one: Resource) -> bool:
-    return one.annotation(LOCAL_CONFIG) not in {None, "false"}
