@@ -20,7 +20,7 @@ from tests.cluster.toolchain import find_go
 SOURCE = Path(__file__).parent / "floor"
 WIDTHS = (8, 16, 32, 64)
 WARM = 5  # applications
-SECONDS = 120
+SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from typing import Any
 import yaml
 
 from benchmarks.plane import Plane
-from benchmarks.workload import Workload, application_files
+from benchmarks.workload import Workload, application_files, written
 
-GIT_SECONDS = 120
+GIT_SECONDS = 600
 WARM = "warm"  # one application that runs before the clock starts: the controller is up, its connections are warm
 
 
@@ -115,7 +115,7 @@ class Fleet:
 
 def environment(spec: Mapping[str, Any]) -> str:
     value = {"apiVersion": "converge/v1", "kind": "Environment", "metadata": {"name": "bench"}, "spec": dict(spec)}
-    return yaml.safe_dump(value, sort_keys=False)
+    return written(value)
 
 
 def kubeconfig(server: str, token: str, ca: Path | None) -> bytes:

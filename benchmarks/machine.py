@@ -28,13 +28,18 @@ def cpu_seconds(pid: int) -> float:
 
 
 def proportional_bytes(pid: int) -> int:
-    """Give the PSS of a process and its children: what they share counts once."""
-    total = 0
+    """Give the PSS of a process and its children: what they share counts once.
+
+    A child made by vfork is its parent until it calls exec: the same memory, of which the kernel tells all for both.
+    """
+    found: dict[bytes, int] = {}
     for one in tree_of(pid):
         with suppress(FileNotFoundError, ProcessLookupError):
-            match = PSS.search(Path(f"/proc/{one}/smaps_rollup").read_bytes())
-            total += int(match[1]) * 1024 if match else 0
-    return total
+            text = Path(f"/proc/{one}/smaps_rollup").read_bytes()
+            match = PSS.search(text)
+            where = text.partition(b" ")[0]  # from the first address to the last: random, so that no two programs agree
+            found[where] = max(found.get(where, 0), int(match[1]) * 1024 if match else 0)
+    return sum(found.values())
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from benchmarks.plane import Plane
 from benchmarks.workload import Workload
 from tests.fixtures.proxy import Exchange, Proxy
 
-SECONDS = 900.0  # of one step at most
+SECONDS = 3600.0  # of one step at most: ten thousand applications on a busy machine take half of it
 POLLS = 10  # of each repository within the idle window
 WRITES = ("DRY RUN", "APPLY", "POST", "PUT", "DELETE")
 
@@ -62,7 +62,8 @@ class Scale:
     warm: Restart
     empty: Restart
     idle: Idle
-    peak_mebibytes: float  # of the first controller, which did all but the restarts
+    first_mebibytes: float  # at most, until the first sync was recorded
+    peak_mebibytes: float  # at most, of the same controller, which did all but the restarts
 
 
 async def measure_scale(applications: int, *, commits: int, edits: int, idle_seconds: float) -> Scale:
@@ -72,6 +73,7 @@ async def measure_scale(applications: int, *, commits: int, edits: int, idle_sec
     async with fresh() as plane, fleet_on(plane, applications) as fleet:
         async with controller(fleet) as running, peak_memory(running.pid) as peak:
             first = await _first(plane, running, fleet)
+            first_mebibytes = peak.mebibytes
             await fleet.change_images("v2")
             whole = updated(fleet.workload)
             update = await measured(plane, running, fleet, "apps", whole, applications, seconds=SECONDS)
@@ -95,6 +97,7 @@ async def measure_scale(applications: int, *, commits: int, edits: int, idle_sec
             warm=warm,
             empty=empty,
             idle=idle,
+            first_mebibytes=first_mebibytes,
             peak_mebibytes=peak.mebibytes,
         )
 

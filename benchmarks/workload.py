@@ -64,9 +64,12 @@ def application_files(name: str, namespace: str, tag: str) -> dict[str, str]:
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": sorted(parts),
     }  # fmt: skip
-    return {file: yaml.safe_dump(one, sort_keys=False) for file, one in parts.items()} | {
-        "kustomization.yaml": yaml.safe_dump(kustomization, sort_keys=False)
-    }
+    return {file: written(one) for file, one in (parts | {"kustomization.yaml": kustomization}).items()}
+
+
+def written(value: Object) -> str:
+    """Write YAML by libyaml, a tenth of the time: ten thousand applications are fifty thousand files."""
+    return yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
 def path_of(one: Object) -> str:

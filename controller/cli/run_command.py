@@ -84,8 +84,9 @@ def command(
 async def _run(platform: PlatformOptions, interval_seconds: float, once_seconds: float | None, output: str) -> int:
     from controller.cli.wiring import controller_of  # noqa: PLC0415
     from controller.engine import write_journal  # noqa: PLC0415
-    from controller.runtime import sweep_scratch  # noqa: PLC0415
+    from controller.runtime import keep_small_heap, sweep_scratch  # noqa: PLC0415
 
+    keep_small_heap()
     sweep_scratch()  # keys and tokens that a killed process had no time to take away
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -139,7 +139,7 @@ class Attempts:
             target=self._world.pool.get((placement.environment, placement.target)),
             claims=self._world.claims,
             checks=CHECKS,
-            groups=self._world.board.by_group() if entry.application.depends_on else {},
+            groups=self._world.board.of_groups(entry.application.depends_on),
             damped=self._damped(placement),
             judge=judge,
             now=self._world.clock.now(),

@@ -126,6 +126,8 @@ class Claims:
             return
 
     def _take(self, placement: PlacementRef, keys: frozenset[ObjectKey]) -> None:
+        if self._held.get(placement) == keys:
+            return  # and the names that are there already stay the only ones of their kind
         place = (placement.environment, placement.target)
         dropped = self._held.get(placement, frozenset()) - keys
         for key in dropped:

@@ -60,7 +60,7 @@ from controller.model import (
     PlacementReport,
     SyncStatus,
 )
-from controller.runtime import Clock, Watcher
+from controller.runtime import Clock, Watcher, stay_small
 
 DEFAULT_HEALTH_SECONDS = 600.0
 MOST_RENDER_WORKERS = 4  # each takes some 40 MiB while there is much to render
@@ -178,6 +178,7 @@ class Controller:
                 self._spawn(self._platform.follow(), "platform"),
                 self._spawn(self._renderer.follow(self._clock, self._settings.interval_seconds, self._wake), "ranges"),
             ]
+            others.append(self._spawn(stay_small(self._clock), "memory"))
             if self._on_disk is not None:
                 others.append(self._spawn(self._on_disk.run(self._clock), "disk"))
             reviewer = self._spawn(self._reviewer.run(), "reviewer")

@@ -16,6 +16,7 @@ import msgspec
 
 from controller.engine.fleet import Entry
 from controller.engine.footprints import are_unmoved
+from controller.engine.packed_render import PackedRender, unpacked
 from controller.engine.shape import shape_digest
 from controller.engine.sources import Checkout
 from controller.model import PLATFORM, ConvergeError, Digest, Manifest, PlacementRef, Revision
@@ -23,7 +24,6 @@ from controller.render import Read, Rendered
 from controller.runtime import Shelf
 
 FORMAT: Final = "renders 1"
-PACKING: Final = 1  # of zlib: the fastest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,6 @@ class _Ground:
 
 
 _GROUND: Final = msgspec.msgpack.Decoder(tuple[_Ground, bytes])
-_RENDERED: Final = msgspec.msgpack.Decoder(Rendered)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
@@ -56,15 +55,21 @@ class KeptRenders:
         self._shelf = shelf
 
     def put(
-        self, placement: PlacementRef, entry: Entry, rendered: Rendered, cover: tuple[Read, ...], *, is_of_git: bool
+        self,
+        placement: PlacementRef,
+        entry: Entry,
+        rendered: Rendered,
+        packed: PackedRender,
+        cover: tuple[Read, ...],
+        *,
+        is_of_git: bool,
     ) -> None:
         """Keep a render; one that may not be kept takes the place's last one away."""
-        if not is_of_git or _holds_secrets(rendered):
+        if not is_of_git or packed.whole is not None or _holds_secrets(rendered):
             self._shelf.drop(str(placement))
             return
         ground = _Ground(shape_digest(placement, entry), rendered.surroundings, rendered.reads, cover)
-        said = zlib.compress(_ENCODER.encode(replace(rendered, reads=())), PACKING)
-        self._shelf.put(str(placement), _ENCODER.encode((ground, said)))
+        self._shelf.put(str(placement), _ENCODER.encode((ground, packed.said)))
 
     def drop(self, placement: PlacementRef) -> None:
         self._shelf.drop(str(placement))
@@ -82,7 +87,7 @@ class KeptRenders:
             return None
         ground, said = found
         try:
-            rendered = _RENDERED.decode(zlib.decompress(said))
+            rendered = unpacked(said)
         except (msgspec.MsgspecError, zlib.error):
             return None
         rendered = replace(rendered, reads=ground.reads)

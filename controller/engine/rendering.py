@@ -17,6 +17,7 @@ from controller.engine.bounded import TooMuch, bounded
 from controller.engine.fleet import Entry
 from controller.engine.footprints import Footprint, Footprints, are_unmoved, cover_of
 from controller.engine.kept_renders import KeptRenders
+from controller.engine.packed_render import PackedRender
 from controller.engine.preparing import Facts, Workshop, is_shareable
 from controller.engine.render_pool import RenderPool
 from controller.engine.shape import shape_digest, shape_of, with_surroundings
@@ -53,7 +54,7 @@ from controller.runtime import Clock
 class _Kept:
     shape: tuple[object, ...]  # of the request, without its trees
     revision: Revision  # the last one that it was found to hold for
-    result: Rendered | Stalled
+    result: PackedRender | Stalled
     cover: tuple[Read, ...] = ()  # of the reads: while it holds, so do they
     wires: tuple[Wire, ...] = ()
     seconds: float = 0.0  # that the render took
@@ -124,10 +125,10 @@ class Renderer:
         wires = wires_of(entry, outputs or {})
         is_wired = kept is not None and kept.wires == wires
         if kept is None or not is_wired or not self._is_current(kept, placement, entry, application, platform):
-            kept = await self._render(placement, entry, application, platform, wires, asked, most_bytes)
+            return await self._render(placement, entry, application, platform, wires, asked, most_bytes)
         if isinstance(kept.result, Stalled):
             raise kept.result
-        return kept.result
+        return kept.result.rendered()
 
     async def rendered_soon(
         self,
@@ -167,10 +168,7 @@ class Renderer:
         started = time.perf_counter()
         result = await self._result(by_a_worker, asked)
         seconds = time.perf_counter() - started
-        kept = self._keep(placement, entry, application, platform, (), result, seconds, asked)
-        if isinstance(kept.result, Stalled):
-            raise kept.result
-        return kept.result
+        return self._keep(placement, entry, application, platform, (), result, seconds, asked)
 
     def _recall(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> None:
         """Take up the render that a process before this one made, where it holds."""
@@ -179,7 +177,8 @@ class Renderer:
         found = self._on_disk.get(placement, entry, application, platform)
         if found is not None:
             revision = Revision(application.commit, platform.commit)
-            self._kept[placement] = _Kept(shape_of(placement, entry), revision, found.rendered, found.cover)
+            packed = PackedRender.of(found.rendered)
+            self._kept[placement] = _Kept(shape_of(placement, entry), revision, packed, found.cover)
 
     def needs_files(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> bool:
         """Tell whether the next render will read files: it is not known what it gives."""
@@ -221,7 +220,7 @@ class Renderer:
         if not self.is_current(placement, entry, application, platform):
             return None
         result = self._kept[placement].result
-        return result if isinstance(result, Rendered) else None
+        return result.rendered() if isinstance(result, PackedRender) else None
 
     def forget(self, placement: PlacementRef) -> None:
         self._kept.pop(placement, None)
@@ -245,9 +244,10 @@ class Renderer:
         cover = kept.cover
         try:
             if not are_unmoved(cover, trees):
-                if not are_unmoved(kept.result.reads, trees):
+                reads = kept.result.reads()
+                if not are_unmoved(reads, trees):
                     return False
-                cover = _cover(placement, kept.result, entry, application, platform)
+                cover = _cover(placement, reads, entry, application, platform)
         except ConvergeError:  # such as a link that leads out of the tree now: whoever renders meets it, and tells it
             return False
         self._kept[placement] = replace(kept, revision=revision, cover=cover)
@@ -262,7 +262,7 @@ class Renderer:
         wires: tuple[Wire, ...],
         asked: Asked,
         most_bytes: int | None,
-    ) -> _Kept:
+    ) -> Rendered:
         request = replace(request_for(placement, entry, application, platform), wires=wires)
 
         seconds = 0.0
@@ -334,21 +334,28 @@ class Renderer:
         result: Rendered | Stalled,
         seconds: float,
         asked: Asked,
-    ) -> _Kept:
+    ) -> Rendered:
+        """Keep what came of a render, and give it. Raises Stalled where that came of it."""
         cover: tuple[Read, ...] = ()
-        if isinstance(result, Rendered):
-            cover = _cover(placement, result, entry, application, platform)
+        kept: PackedRender | Stalled
+        if isinstance(result, Stalled):
+            kept = result
+        else:
+            kept = PackedRender.of(result)
+            cover = _cover(placement, result.reads, entry, application, platform)
             if self._footprints is not None:
                 shape = with_surroundings(shape_digest(placement, entry), result.surroundings)
                 self._footprints.put(str(placement), Footprint(shape, result.reads, cover))
             if self._on_disk is not None and _is_of_cluster(entry):
                 is_of_git = not (wires or asked.has_needs or asked.taken or entry.application.inputs)
-                self._on_disk.put(placement, entry, result, cover, is_of_git=is_of_git)
+                self._on_disk.put(placement, entry, result, kept, cover, is_of_git=is_of_git)
         revision = Revision(application.commit, platform.commit)
-        kept = self._kept[placement] = _Kept(
-            shape_of(placement, entry), revision, result, cover, wires, seconds, asked.answer, asked.heads, asked.taken
+        self._kept[placement] = _Kept(
+            shape_of(placement, entry), revision, kept, cover, wires, seconds, asked.answer, asked.heads, asked.taken
         )
-        return kept
+        if isinstance(result, Stalled):
+            raise result
+        return result
 
 
 def wires_of(entry: Entry, outputs: Outputs) -> tuple[Wire, ...]:
@@ -391,13 +398,13 @@ def request_for(placement: PlacementRef, entry: Entry, application: Checkout, pl
 
 
 def _cover(
-    placement: PlacementRef, result: Rendered, entry: Entry, application: Checkout, platform: Checkout
+    placement: PlacementRef, reads: tuple[Read, ...], entry: Entry, application: Checkout, platform: Checkout
 ) -> tuple[Read, ...]:
     """Cover a render's reads by the application's own directory and the overlays that are its alone."""
     path, (_, *own) = entry.application.path, overlay_paths(placement)
     homes = [Read(application.repository, path, application.tree.digest(path))]
     homes += [Read(PLATFORM, one, platform.tree.digest(one)) for one in own]
-    return cover_of(result.reads, _trees(application, platform), homes)
+    return cover_of(reads, _trees(application, platform), homes)
 
 
 def _trees(application: Checkout, platform: Checkout) -> Mapping[RepositoryName, Tree]:

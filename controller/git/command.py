@@ -17,7 +17,10 @@ from controller.runtime import bare_environment
 # A mirror is a cache that nobody works in: no hooks, no upkeep of git's own, nothing of the user's or the machine's.
 SETTINGS: Mapping[str, str] = {
     "core.hooksPath": os.devnull,
+    "core.deltaBaseCacheLimit": "16m",
     "core.fsync": "none",  # after a power cut the mirror is fetched again
+    "core.packedGitLimit": "16m",  # of what is mapped of packs, all of which counts as ours
+    "core.packedGitWindowSize": "1m",
     "credential.helper": "",
     "fastimport.unpackLimit": "1",
     "fetch.recurseSubmodules": "false",
@@ -27,7 +30,9 @@ SETTINGS: Mapping[str, str] = {
     "http.lowSpeedTime": "20",
     "http.postBuffer": str(16 << 20),  # a larger push needs another round trip
     "maintenance.auto": "false",
+    "pack.deltaCacheSize": "4m",
     "pack.threads": "1",
+    "pack.windowMemory": "16m",
     "protocol.version": "2",
     "submodule.recurse": "false",
 }

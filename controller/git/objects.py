@@ -29,10 +29,12 @@ DIRECTORY_CACHE_BYTES = 8 << 20
 DAMAGE_MARK = "converge-damaged"
 # The child lives as long as its Tree is read: what it maps and remembers counts as ours.
 FRUGAL: Mapping[str, str] = {
-    "core.deltaBaseCacheLimit": "4m",
-    "core.packedGitLimit": "8m",
-    "core.packedGitWindowSize": "1m",
+    "core.deltaBaseCacheLimit": "1m",
+    "core.packedGitLimit": "2m",
+    "core.packedGitWindowSize": "256k",
 }
+
+ALIKE = 16  # entries: directories up to this size are mostly like others
 
 LINK, SUBMODULE, DIRECTORY = "120000", "160000", "40000"
 Heard = TypeVar("Heard")
@@ -64,7 +66,7 @@ class Directory(Mapping[str, TreeEntry]):
     @property
     def bytes(self) -> int:
         """About how much memory it takes."""
-        return 200 + len(self._names) * (self._id_bytes + 16)
+        return 450 + len(self._names) * (self._id_bytes + 16)
 
     def __getitem__(self, name: str) -> TreeEntry:
         index = bisect_left(self._names, name)
@@ -234,7 +236,15 @@ def parse_directory(data: bytes, *, id_bytes: int) -> Directory:
         entries.append((sys.intern(name.decode(errors="surrogateescape")), _mode(mode), data[end + 1 : start]))
     entries.sort()  # git sorts a directory as if its name ended with a slash
     names, modes, ids = zip(*entries, strict=True) if entries else ((), (), ())
+    if len(names) <= ALIKE:
+        names, modes = _one_of(names), _one_of(modes)
     return Directory(names, modes, b"".join(ids), id_bytes)
+
+
+@lru_cache(maxsize=512)
+def _one_of(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Give one tuple for all that are equal: the folders of applications hold files of the same names."""
+    return words
 
 
 @lru_cache(maxsize=16)

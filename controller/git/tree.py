@@ -16,6 +16,7 @@ LINK_LIMIT = 40  # as Linux
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 LFS_POINTER_LIMIT_BYTES = 1024
 PREFETCH_LIMIT = 20_000  # files
+KNOWN_PATHS = 4096  # that a tree remembers where they lead: 300 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,8 @@ class GitTree:
         try:
             return self._known[path]
         except KeyError:
+            if len(self._known) >= KNOWN_PATHS:
+                self._known.clear()
             found = self._known[path] = self._look(path)
             return found
 

@@ -7,6 +7,7 @@ from controller.runtime.credentials import Credential, CredentialStore
 from controller.runtime.directory import DirectoryTree
 from controller.runtime.durable import write_whole
 from controller.runtime.environment import bare_environment
+from controller.runtime.heap import keep_small_heap, stay_small
 from controller.runtime.logs import configure_logging, hide_secrets
 from controller.runtime.pipe import Pipe, PipeBroken
 from controller.runtime.plan_keys import PlanKeys
@@ -34,9 +35,11 @@ __all__ = [
     "can_confine",
     "configure_logging",
     "hide_secrets",
+    "keep_small_heap",
     "run",
     "scratch",
     "secrets_at_home",
+    "stay_small",
     "sweep_scratch",
     "write_whole",
 ]

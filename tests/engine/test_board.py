@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from controller.engine.board import Board
 from controller.model import Health, ObjectReport, PlacementReport, SyncStatus
-from tests.engine.make import key, placement
+from tests.engine.make import key, manifest, placement
 
 ROLLING = PlacementReport(
     placement=placement(),
@@ -32,3 +32,26 @@ def test_another_reason_to_fail_is_a_transition() -> None:
     failed = replace(ROLLING, sync=SyncStatus.FAILED, reason="one thing")
     board.post(failed)
     assert board.post(replace(failed, reason="another thing"))
+
+
+def test_another_manifest_is_a_transition_and_its_body_is_not_kept() -> None:
+    board = Board()
+    first = replace(ROLLING, objects=(replace(ROLLING.objects[0], manifest=manifest(digest="1")),))
+    second = replace(ROLLING, objects=(replace(ROLLING.objects[0], manifest=manifest(digest="2")),))
+    assert board.post(first)
+    assert not board.post(first)
+    assert board.post(second)
+    assert [one.manifest for report in board.all() for one in report.objects] == [None]
+
+
+def test_a_group_is_what_lives_of_its_placements() -> None:
+    board = Board()
+    here, there = (replace(ROLLING, placement=placement(target=name)) for name in ("hz", "bj"))
+    for one in (here, there, replace(ROLLING, placement=placement("other"))):
+        board.post(one)
+    group = here.placement.group
+    assert board.of_group(group) == (there, here)
+    board.forget(there.placement)
+    board.post(replace(here, retired=True))
+    assert board.of_group(group) == ()
+    assert board.of_groups([group]) == {}

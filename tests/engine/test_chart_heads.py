@@ -157,9 +157,11 @@ async def test_a_render_holds_until_its_range_leads_elsewhere() -> None:
     renderer, parts = Renderer(workshop=Workshop(crafts)), shop()
     first = await renderer.rendered(*parts)
     assert first.follows == ("web 1.0.0 sha256:abc",)
-    assert await renderer.rendered(*parts) is first
+    assert await renderer.rendered(*parts) == first
+    assert renderer.renders == 1
     world.failure = Transient("it is away")
-    assert await renderer.rendered(*parts) is first
+    assert await renderer.rendered(*parts) == first
+    assert renderer.renders == 1
     world.failure, world.newest = None, "1.0.1"
     second = await renderer.rendered(*parts)
     assert second.follows == ("web 1.0.1 sha256:abc",)

@@ -8,6 +8,7 @@ a planner has judged it, or one before the restart had judged this very state (`
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -265,7 +266,7 @@ class Store:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(one for one in text.split(",") if one)
+    return tuple(sys.intern(one) for one in text.split(",") if one)  # every parent names the same few
 
 
 def _is_news(sight: Sight, known: Member) -> bool:
