@@ -34,19 +34,20 @@ class Claims:
         self._held: dict[PlacementRef, frozenset[ObjectKey]] = {}
         self._shared: dict[PlacementRef, frozenset[ObjectKey]] = {}  # what others may have with him
         self._suitors: dict[tuple[Place, ObjectKey], PlacementRef] = {}  # who asked for what another holds
-        self._undecided: set[PlacementRef] = set()  # moved by a commit, and not rendered since
+        self._undecided: dict[Place, set[PlacementRef]] = {}  # moved by a commit, and not rendered since
         self._unknown: set[PlacementRef] = set()  # in git, and never rendered by this process
         self._decided = asyncio.Event()
 
     def expect(self, placements: Iterable[PlacementRef]) -> None:
         """Say that a commit moved these: what they ask for is not known until they are rendered."""
         moved = frozenset(placements)
-        self._undecided |= moved
+        for one in moved:
+            self._undecided.setdefault(_place(one), set()).add(one)
         self._unknown |= moved - self._held.keys()
 
     def decide(self, placement: PlacementRef) -> None:
         """Say that a placement was looked at, whatever came of it."""
-        self._undecided.discard(placement)
+        self._undecided.get(_place(placement), set()).discard(placement)
         self._decided.set()
 
     def claim(
@@ -62,7 +63,7 @@ class Claims:
         he lets go of them. Whose they are on the target (`live`) has them before who merely came first.
         """
         placement = desired.placement
-        place = (placement.environment, placement.target)
+        place = _place(placement)
         keys = frozenset(one.key for one in desired.manifests)
         self._forget_suits(placement)
         left: set[ObjectKey] = set()
@@ -105,7 +106,7 @@ class Claims:
 
     def neighbours(self, placement: PlacementRef, live: Iterable[ObjectKey]) -> Neighbours:
         """Say which of a placement's live objects another one asks for, and of whom it is not known what he does."""
-        place = (placement.environment, placement.target)
+        place = _place(placement)
         moving = frozenset(
             key
             for key in live
@@ -115,11 +116,11 @@ class Claims:
 
     async def others_decided(self, placement: PlacementRef) -> None:
         """Wait until all that moved on a placement's target is rendered; not for ever, since one may never be."""
-        place = (placement.environment, placement.target)
+        undecided = self._undecided.setdefault(_place(placement), set())
         self._awaited()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while any((one.environment, one.target) == place and one != placement for one in self._undecided):
+                while len(undecided) > (placement in undecided):
                     self._decided.clear()
                     await self._decided.wait()
         except TimeoutError:
@@ -128,7 +129,7 @@ class Claims:
     def _take(self, placement: PlacementRef, keys: frozenset[ObjectKey]) -> None:
         if self._held.get(placement) == keys:
             return  # and the names that are there already stay the only ones of their kind
-        place = (placement.environment, placement.target)
+        place = _place(placement)
         dropped = self._held.get(placement, frozenset()) - keys
         for key in dropped:
             self._holders.pop((place, key), None)
@@ -141,3 +142,7 @@ class Claims:
     def _forget_suits(self, placement: PlacementRef) -> None:
         for one in [one for one, suitor in self._suitors.items() if suitor == placement]:
             del self._suitors[one]
+
+
+def _place(placement: PlacementRef) -> Place:
+    return placement.environment, placement.target

@@ -34,15 +34,18 @@ def frame_of(value: Any) -> bytes:
 
 def main() -> None:
     from controller.model import ConvergeError  # noqa: PLC0415  the parent imports this module for its frames
-    from controller.render import Needed, render  # noqa: PLC0415
+    from controller.render import NOWHERE, Needed, render  # noqa: PLC0415
 
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # whoever prints does not spoil a frame
     held: dict[str, tuple[bytes, Tree]] = {}
-    while (request := read_frame(requests)) is not None:
+    surroundings = NOWHERE  # those that were sent last: they come where they are others
+    while (asked := read_frame(requests)) is not None:
+        request, others = asked
+        surroundings = surroundings if others is None else others
         trees = {name: _held(held, getattr(request, name)) for name in ("application", "platform")}
         try:
-            answer: Any = render(replace(request, **trees))
+            answer: Any = render(replace(request, surroundings=surroundings, **trees))
         except (ConvergeError, Needed) as error:
             answer = error
         except Exception:  # noqa: BLE001  a bug is the parent's to show, in this placement's run

@@ -12,23 +12,24 @@ import os
 import pickle
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from controller.engine import render_child
 from controller.engine.render_child import LENGTH, frame_of
 from controller.model import ConvergeError, Transient
-from controller.render import Needed, Rendered, RenderRequest
+from controller.render import NOWHERE, Needed, Rendered, RenderRequest, Surroundings
 from controller.runtime import bare_environment
 
 PROGRAM = Path(render_child.__file__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Worker:
     process: asyncio.subprocess.Process
     transport: asyncio.SubprocessTransport  # closes the pipes, which the process itself does not offer
+    told: Surroundings = NOWHERE  # the last ones that it got
 
     def is_gone(self) -> bool:
         """Tell whether it has ended, and close what is left of it."""
@@ -162,7 +163,10 @@ async def _ask(worker: _Worker, request: RenderRequest) -> Any:
     stdin, stdout = worker.process.stdin, worker.process.stdout
     assert stdin is not None  # noqa: S101  both were asked for
     assert stdout is not None  # noqa: S101
-    stdin.write(frame_of(request))
+    # They name every application of the platform, and are the same for all: sent with each, they would be most of it.
+    is_known = worker.told is request.surroundings
+    stdin.write(frame_of((replace(request, surroundings=NOWHERE), None if is_known else request.surroundings)))
+    worker.told = request.surroundings
     await stdin.drain()
     head = await stdout.readexactly(LENGTH.size)
     return pickle.loads(await stdout.readexactly(LENGTH.unpack(head)[0]))  # noqa: S301  both ends are ours

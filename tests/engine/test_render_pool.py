@@ -21,6 +21,10 @@ from controller.sandbox import GitHost
 from tests.engine.test_rendering import APPS, Fleet, entry, placement
 from tests.fixtures.loop import config_map
 from tests.fixtures.waiting import eventually
+from tests.render.oam.applications import application, web
+from tests.render.oam.placements import AROUND, DEV, PLACES
+from tests.render.oam.placements import request as oam_request
+from tests.render.oam.test_placing import BY_NAME
 from tests.render.requests import request_of
 
 pytestmark = pytest.mark.slow
@@ -69,6 +73,17 @@ async def test_a_worker_gives_what_a_render_gives(pool: RenderPool) -> None:
         await pool.render(asked[2])
     assert there.value.problems == here.value.problems
     assert pool.workers == 1  # they came one after the other
+
+
+async def test_a_worker_knows_the_surroundings_of_each_request(pool: RenderPool) -> None:
+    asking = application(web(), policies=[BY_NAME])
+    elsewhere = replace(AROUND, places=PLACES | {DEV: {}})
+    one, other = oam_request(asking), oam_request(asking, around=elsewhere)
+    asked = [request(a=CONFIG), one, one, other, other, request(a=CONFIG), one]
+    for each in asked:
+        assert await pool.render(each) == render(each)
+    assert len({render(each).surroundings for each in asked}) == 3
+    assert pool.workers == 1
 
 
 async def test_a_worker_that_dies_is_a_hiccup_of_its_placement_alone(pool: RenderPool) -> None:
