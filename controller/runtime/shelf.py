@@ -110,7 +110,7 @@ class Shelf:
                 reader = self._connected()
                 try:
                     self._claim(reader)
-                except sqlite3.Error:
+                except BaseException:
                     reader.close()
                     raise
             except (OSError, sqlite3.OperationalError):
@@ -132,10 +132,14 @@ class Shelf:
 
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, check_same_thread=False)
-        # A crash of the machine may lose the last batches, and spoils nothing.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(f"PRAGMA cache_size=-{CACHE_KIBIBYTES}")
+        try:
+            # A crash of the machine may lose the last batches, and spoils nothing.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KIBIBYTES}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _remove(self) -> None:
