@@ -338,5 +338,9 @@ def _logins() -> Logins:
     """Log in with the exec plug-ins that CONVERGE_EXEC_PLUGINS names (separated by commas), and with no other."""
     from controller.targets.kubernetes import Logins  # noqa: PLC0415  # not for offline commands
 
-    allowed = os.environ.get("CONVERGE_EXEC_PLUGINS", "")
-    return Logins(allowed_plugins=frozenset(filter(None, allowed.split(","))))
+    return Logins(allowed_plugins=plugins_in(os.environ.get("CONVERGE_EXEC_PLUGINS", "")))
+
+
+def plugins_in(text: str) -> frozenset[str]:
+    """Read a list of commands, separated by commas. Pure."""
+    return frozenset(filter(None, (one.strip() for one in text.split(","))))

@@ -80,8 +80,8 @@ def login(config: Any, context: str, asked: Answer, held: str) -> Answer:
         command = command_of(user)
         if command and command not in asked["allowed"]:
             return {
-                "error": f"it runs `{command}` to log in, which is not on the list of allowed plug-ins. Allow it, or "
-                "use a token",
+                "error": f"it runs `{command}` to log in, which is not on the list of allowed plug-ins. Name it, as "
+                "it is spelt there, in CONVERGE_EXEC_PLUGINS of the controller, or use a token",
                 "is_final": True,
             }
         if ("exec" in user or "auth-provider" in user) and not asked["runs_plugins"]:

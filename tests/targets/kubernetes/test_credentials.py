@@ -177,7 +177,7 @@ async def test_a_plugin_sees_its_own_environment_and_little_else(
     ids=["exec", "auth-provider"],
 )
 async def test_a_program_that_is_not_on_the_list_is_never_run(user: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(Stalled, match=r"`/usr/bin/touch`.*not on the list of allowed plug-ins"):
+    with pytest.raises(Stalled, match=r"`/usr/bin/touch`.*not on the list of allowed plug-ins.*CONVERGE_EXEC_PLUGINS"):
         await Logins(allowed_plugins={"touch"}).context(kubeconfig(tmp_path, user), "one")
     assert not (tmp_path / "ran").exists()
 
