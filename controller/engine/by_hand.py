@@ -25,6 +25,7 @@ from controller.engine.departed import Departures
 from controller.engine.events import Tell
 from controller.engine.fleet import takers_of
 from controller.engine.outputs import OutputBoard
+from controller.engine.places import Places
 from controller.engine.pool import OpenTarget, Place, Pool
 from controller.engine.predecessors import Predecessors, recorded_files, recorded_waits
 from controller.engine.queue import Queue
@@ -166,6 +167,7 @@ class _Hand:
             ended=self._ended,
             health_seconds=lambda ref: float(snapshot.entry(ref).application.sync.health_seconds),
             chance=random.random,
+            places=Places(),
         )
 
     async def until_recorded(self, timeout_seconds: float) -> tuple[PlacementReport, ...]:

@@ -34,6 +34,7 @@ from controller.engine.fleet import (
 from controller.engine.in_force import Arrows, InForce
 from controller.engine.on_disk import OnDisk
 from controller.engine.outputs import OutputBoard
+from controller.engine.places import Places
 from controller.engine.pool import OpenTarget, Place, Pool
 from controller.engine.predecessors import Predecessors, recorded_waits
 from controller.engine.preparing import Workshop
@@ -166,6 +167,7 @@ class Controller:
             ended=self._ended,
             health_seconds=self._health_seconds,
             chance=self._chance,
+            places=Places(),
         )
 
     async def run(self, stop: asyncio.Event) -> None:

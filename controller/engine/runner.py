@@ -13,6 +13,7 @@ from controller.engine.backoff import backoff_seconds
 from controller.engine.board import Board
 from controller.engine.events import PlacementCrashed, PlacementReconciled, Tell
 from controller.engine.fights import Fight, corrected
+from controller.engine.places import Places
 from controller.engine.queue import Queue
 from controller.engine.reconcile import Run
 from controller.model import (
@@ -32,8 +33,6 @@ from controller.runtime import Clock
 
 WAITING_SECONDS = 15.0
 STALLED_SECONDS = 300.0
-MOST_AT_ONCE = 1000  # runs under way: each holds its objects, and of ten thousand that begin together most would wait
-LONG_SECONDS = 10.0  # who runs for longer waits for something else than his turn, and keeps nobody from beginning
 
 
 class RunOne(Protocol):
@@ -66,6 +65,7 @@ class Runner:
         ended: Callable[[PlacementRef, PlacementReport | None], None],
         health_seconds: Callable[[PlacementRef], float],
         chance: Callable[[], float],
+        places: Places,
     ) -> None:
         self._queue = queue
         self._board = board
@@ -76,7 +76,7 @@ class Runner:
         self._ended = ended
         self._health_seconds = health_seconds
         self._chance = chance
-        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._places = places
         self._memories: dict[PlacementRef, _Memory] = {}
         self._fights: dict[tuple[PlacementRef, ObjectKey], Fight] = {}
 
@@ -90,12 +90,13 @@ class Runner:
                 self.supersede(placement)
 
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            await self._places.acquire()
             placement = await self._queue.take()
-            run = tasks.create_task(self._fenced(placement), name=f"run {placement}")
-            _leave_once(self._places, run, loop)
+            tasks.create_task(self._in_turn(placement), name=f"run {placement}")
+
+    async def _in_turn(self, placement: PlacementRef) -> None:
+        async with self._places.held(placement):
+            await self._fenced(placement)
 
     def supersede(self, placement: PlacementRef) -> None:
         """Tell a run under way that a newer commit is there: it begins no further wait."""
@@ -193,19 +194,3 @@ class Runner:
             f"not healthy within {limit:g} s: {report.reason}" if report.reason else f"not healthy within {limit:g} s"
         )
         return replace(report, health=Health.DEGRADED, reason=reason)
-
-
-def _leave_once(places: asyncio.Semaphore, run: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
-    """Give a run's place back at its end, or once it has had it for long."""
-    timer: asyncio.TimerHandle
-
-    def at_end(_run: asyncio.Task[None]) -> None:
-        timer.cancel()
-        places.release()
-
-    def is_long() -> None:
-        run.remove_done_callback(at_end)
-        places.release()
-
-    timer = loop.call_later(LONG_SECONDS, is_long)
-    run.add_done_callback(at_end)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
-import pytest
-
-from controller.engine import runner
 from controller.engine.board import Board
+from controller.engine.places import Places
 from controller.engine.queue import Queue
 from controller.engine.runner import Runner
-from controller.model import PlacementRef
+from controller.model import PlacementRef, TargetName
 from controller.runtime import SystemClock
 from tests.engine.make import placement
 
@@ -39,7 +38,7 @@ class Held:
 
 
 @asynccontextmanager
-async def running(held: Held) -> AsyncIterator[Queue[PlacementRef]]:
+async def running(held: Held, places: Places) -> AsyncIterator[Queue[PlacementRef]]:
     queue: Queue[PlacementRef] = Queue()
     for number in range(COUNT):
         queue.add(placement(f"app-{number}"))
@@ -54,6 +53,7 @@ async def running(held: Held) -> AsyncIterator[Queue[PlacementRef]]:
         ended=lambda _placement, _report: None,
         health_seconds=lambda _placement: 600.0,
         chance=lambda: 0.5,
+        places=places,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(one.run(stop))
@@ -64,10 +64,9 @@ async def running(held: Held) -> AsyncIterator[Queue[PlacementRef]]:
             stop.set()
 
 
-async def test_no_more_runs_are_under_way_than_there_are_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "MOST_AT_ONCE", 5)
+async def test_no_more_runs_are_under_way_than_there_are_places() -> None:
     held = Held()
-    async with running(held):
+    async with running(held, Places(most=5)):
         await held.until(5)
         for _ in range(50):  # turns of the loop, in which others would have begun
             await asyncio.sleep(0)
@@ -76,10 +75,18 @@ async def test_no_more_runs_are_under_way_than_there_are_places(monkeypatch: pyt
         await held.until(COUNT)
 
 
-async def test_who_waits_for_long_keeps_nobody_from_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "MOST_AT_ONCE", 5)
-    monkeypatch.setattr(runner, "LONG_SECONDS", 0.05)
+async def test_a_target_whose_places_are_taken_keeps_nobody_from_beginning_on_another() -> None:
     held = Held()
-    async with running(held):
+    async with running(held, Places(most=5)) as queue:
+        await held.until(5)
+        other = replace(placement("app-0"), target=TargetName("elsewhere"))
+        queue.add(other)
+        await held.until(6)
+        assert held.begun[5] == other
+
+
+async def test_who_waits_for_long_keeps_nobody_from_beginning() -> None:
+    held = Held()
+    async with running(held, Places(most=5, long_seconds=0.05)):
         await held.until(COUNT)
         assert not held.gate.is_set()
