@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller.git.access import Access
-from controller.git.command import Answer, git, hardened
+from controller.git.command import ALLOCATION, Answer, git, hardened
 from controller.git.failures import NOT_ADVERTISED, CommitGone, failure, is_damage
 from controller.git.objects import DAMAGE_MARK, Damaged
 from controller.git.remote import Remote
@@ -79,7 +79,7 @@ class Store:
 
     def import_commits(self, stream: bytes, sign: Sign | None = None) -> tuple[CommitId, ...]:
         """Add the commits of a fast-import stream, a chain, each signed. Raises Damaged, Transient, and as `sign`."""
-        env = hardened({}, {"GIT_DIR": str(self.path)})
+        env = hardened({}, {**ALLOCATION, "GIT_DIR": str(self.path)})
         with (
             self.locked(),
             Pipe(("git", *FAST_IMPORT_ARGS), cwd=self.path, env=env, deadline_seconds=LOCAL_SECONDS) as pipe,

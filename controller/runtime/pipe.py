@@ -7,6 +7,7 @@ because what it says later would answer another question.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -14,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
@@ -22,6 +24,8 @@ from controller.model import Stalled, Transient
 
 CHUNK_BYTES = 1 << 18
 STDERR_TAIL_BYTES = 4096
+PIPE_BYTES = 1 << 16  # that a pipe holds on Linux
+WIDE_BYTES = 1 << 20  # that anybody may have it hold there
 
 
 class PipeBroken(Transient):
@@ -100,6 +104,8 @@ class Pipe:
         """
         deadline = time.monotonic() + self._deadline_seconds
         is_more = True
+        if len(self._outgoing) > PIPE_BYTES:
+            _widen(self._stdin)
         while is_more:
             if not self._outgoing:
                 self._stdin.close()
@@ -154,7 +160,8 @@ class Pipe:
 
     def _write(self) -> None:
         try:
-            written = os.write(self._stdin.fileno(), self._outgoing[:CHUNK_BYTES])
+            with memoryview(self._outgoing) as outgoing:
+                written = os.write(self._stdin.fileno(), outgoing)
         except BrokenPipeError:
             written = len(self._outgoing)  # it does not read any more; why, its output's end will tell
         del self._outgoing[:written]
@@ -168,6 +175,13 @@ class Pipe:
         size = self._words.seek(0, os.SEEK_END)
         self._words.seek(max(0, size - STDERR_TAIL_BYTES))
         return self._words.read().decode(errors="replace").strip()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold more, where the system can: who fills a narrow one is woken for every few kilobytes."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # the user's pipes hold as much as they may already
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, WIDE_BYTES)
 
 
 def _anonymous_file() -> IO[bytes]:
