@@ -22,7 +22,7 @@ class OnDisk:
 
     def __init__(self, folder: Path, name: str) -> None:
         self._renders = Shelf(folder / f"{name}-renders.db", FORMAT)
-        self._records = Shelf(folder / f"{name}-records.db", "records 1")
+        self._records = Shelf(folder / f"{name}-records.db", "records 2")
         self.renders = KeptRenders(self._renders)
 
     async def run(self, clock: Clock) -> None:

@@ -16,7 +16,7 @@ from controller.config import Validator
 from controller.documents import Dialect, blob_id, decode, read, read_plainly
 from controller.model import Invalid, JsonValue
 from controller.records.files import Files, Layered
-from controller.records.memory import memory
+from controller.records.memory import memory, saying
 
 Earlier: TypeAlias = Mapping[str, Any]
 NOTHING: Earlier = MappingProxyType({})
@@ -66,8 +66,8 @@ def recorded(data: bytes, kind: str, path: str = "") -> Earlier:
     if known is not None:
         return known
     found = _read(data, path, kind)
-    if found is not NOTHING:
-        memory().keep(kind, name, found)
+    if found is not NOTHING and (said := saying(found)) is not None:
+        memory().keep(kind, name, said)
     return found
 
 

@@ -1,38 +1,35 @@
 """What records say that were read or written before: by their bytes, so that no record is parsed and checked twice.
 
-A memo of a pure function and nothing else: losing it costs time. It holds packed JSON, which takes a twentieth of the
-memory that the values would, and is read in a fiftieth of the time that YAML is.
+A memo of a pure function and nothing else: losing it costs time. It holds JSON, which takes a tenth of the memory that
+the values would, and is read in a fiftieth of the time that YAML is. It is not packed: whoever packs in a thread gives
+the interpreter away and waits for it, for each record anew, while the event loop is at its busiest.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from hashlib import blake2b
 from threading import Lock
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
-from controller.documents import blob_id, write
+from controller.documents import blob_id, exact, write
 from controller.records.files import Layered
 
-MOST_BYTES: Final = 24 << 20  # packed: some twenty thousand records, those of two thousand applications
+MOST_BYTES: Final = 24 << 20  # some eighteen thousand records, those of two thousand applications and more
 BACKED_BYTES: Final = 1 << 20  # the same where a disk holds all of it
 OVERHEAD_BYTES: Final = 400  # that a record costs beside its own
-PACKING: Final = 1  # of zlib: the fastest
-DIGEST_BYTES: Final = 16
+OURS: Final = b"\x01"  # what a backing has before what a record says, or:
+THEIRS: Final = b"\x00"
 REMEMBERED: Final = ("Instance", "Status")
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """`said` is packed JSON; `written` its digest where the record was written here, so that its bytes are ours."""
+class _Known(NamedTuple):
+    """`said` is JSON; `is_ours` where the record was written here, so that its bytes are what we write for that."""
 
     said: bytes
-    written: bytes
+    is_ours: bool
 
 
 class Backing(Protocol):
@@ -62,7 +59,7 @@ class Memory:
         found = self._find(kind, name)
         if found is None:
             return None
-        value: dict[str, Any] = orjson.loads(zlib.decompress(found.said))
+        value: dict[str, Any] = orjson.loads(found.said)
         return value
 
     def knows(self, name: str) -> bool:
@@ -79,26 +76,20 @@ class Memory:
         data = backing.get(f"{kind} {name}") if backing is not None and name else None
         if data is None:
             return None
-        known = _Known(data[DIGEST_BYTES + 1 :], data[1 : DIGEST_BYTES + 1] if data[0] else b"")
+        known = _Known(data[1:], data[:1] == OURS)
         self._remember(kind, name, known)
         return known
 
-    def is_written(self, kind: str, name: str, value: Mapping[str, Any]) -> bool:
-        """Tell whether these bytes are what was written here for this very value."""
-        found = self._find(kind, name)
-        said = _said(value) if found is not None and found.written else None
-        return said is not None and found is not None and found.written == _digest(said)
+    def is_written(self, kind: str, name: str, said: bytes) -> bool:
+        """Tell whether these bytes are what was written here for a value that says this."""
+        found = self._find(kind, name) if name else None
+        return found is not None and found.is_ours and found.said == said
 
-    def keep(self, kind: str, name: str, value: Mapping[str, Any], *, is_ours: bool = False) -> None:
+    def keep(self, kind: str, name: str, said: bytes, *, is_ours: bool = False) -> None:
         """Remember what a valid record says."""
-        said = _said(value)
-        if said is None:
-            return  # read again next time
-        known = _Known(zlib.compress(said, PACKING), _digest(said) if is_ours else b"")
-        self._remember(kind, name, known)
+        self._remember(kind, name, _Known(said, is_ours))
         if self._backing is not None:
-            mark = b"\x01" + known.written if known.written else bytes(DIGEST_BYTES + 1)
-            self._backing.put(f"{kind} {name}", mark + known.said)
+            self._backing.put(f"{kind} {name}", (OURS if is_ours else THEIRS) + said)
 
     def _remember(self, kind: str, name: str, known: _Known) -> None:
         with self._lock:
@@ -114,16 +105,12 @@ class Memory:
             self._bytes -= len(dropped.said) + OVERHEAD_BYTES
 
 
-def _said(value: Mapping[str, Any]) -> bytes | None:
-    """Give a record as JSON; None where it has numbers that JSON does not have."""
+def saying(value: Mapping[str, Any]) -> bytes | None:
+    """Give a record as JSON; None where it has numbers that JSON does not have: it is read again each time."""
     try:
-        return orjson.dumps(value)
+        return exact(orjson.dumps(value))
     except TypeError:
         return None
-
-
-def _digest(said: bytes) -> bytes:
-    return blake2b(said, digest_size=DIGEST_BYTES).digest()
 
 
 @cache
@@ -139,8 +126,10 @@ def remember_on(backing: Backing | None) -> None:
 
 def write_record(files: Layered, path: str, kind: str, value: dict[str, Any]) -> None:
     """Write a record; one that is there already, as it was written here, costs no writing."""
-    if memory().is_written(kind, files.blob_id(path), value):
+    said = saying(value)
+    if said is not None and memory().is_written(kind, files.blob_id(path), said):
         return
     data = write(value)
-    memory().keep(kind, blob_id(data), value, is_ours=True)
+    if said is not None:
+        memory().keep(kind, blob_id(data), said, is_ours=True)
     files.write(path, data)
