@@ -105,7 +105,9 @@ class Overlay:
         return self._files[path] if path in self._files else self._base.read(path)
 
     def names(self, directory: str) -> tuple[str, ...]:
-        touched = self._touched.get(directory, set())
+        touched = self._touched.get(directory)
+        if touched is None:
+            return self._base.names(directory)
         untouched = set(self._base.names(directory)) - touched
         return tuple(sorted(untouched | {name for name in touched if self._exists(_join(directory, name))}))
 
@@ -134,7 +136,9 @@ class Overlay:
 
     def _holds(self, path: str, data: bytes | None) -> bool:
         found = self.blob_id(path)
-        return found == ("" if data is None else blob_id(data, like=found))
+        if data is None or not found:
+            return data is None and not found
+        return found == blob_id(data, like=found)
 
     def write(self, files: Mapping[str, bytes | None]) -> None:
         for path, data in files.items():

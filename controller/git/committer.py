@@ -169,10 +169,10 @@ class Committer:
             return
         files = BranchFiles(head.tree)
         changes = [pending.change for pending in batch]
-        drafted = await self._mirror.compute(lambda: draft(changes, files, self._finish))
+        drafted, chain = await self._mirror.compute(lambda: self._drafted(changes, files, head))
         commits: tuple[CommitId, ...] = ()
         if drafted.drafts:
-            commits = await self._mirror.import_commits(LOCAL_REF, self._commits(head, drafted.drafts), sign=self._sign)
+            commits = await self._mirror.import_commits(LOCAL_REF, chain, sign=self._sign)
             self._unanswered = _Sent(commits[-1], _waiting_for(batch, drafted, commits))
             if await self._mirror.push(commits[-1], self._ref) is PushResult.OUTRUN:
                 self._unanswered = None
@@ -199,6 +199,10 @@ class Committer:
         for pending, commit in sent.commits:
             self._settle(pending, commit)
         return True
+
+    def _drafted(self, changes: Sequence[Change], files: BranchFiles, head: _Head) -> tuple[Drafted, list[NewCommit]]:
+        drafted = draft(changes, files, self._finish)
+        return drafted, self._commits(head, drafted.drafts)
 
     def _commits(self, head: _Head, drafts: Sequence[Draft]) -> list[NewCommit]:
         now = self._clock.now()

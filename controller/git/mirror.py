@@ -294,9 +294,12 @@ class Mirror:
         self, ref: str, commits: Sequence[NewCommit], *, sign: Sign | None = None
     ) -> tuple[CommitId, ...]:
         """Write a chain of commits into the mirror, without a work tree. Raises Damaged, Transient, and as `sign`."""
-        stream = import_stream(ref, commits)
+
+        def work() -> tuple[CommitId, ...]:
+            return self._store.import_commits(import_stream(ref, commits), sign)
+
         async with self._writing:
-            return await self._in(self._local_threads, lambda: self._store.import_commits(stream, sign))
+            return await self._in(self._local_threads, work)
 
     async def compute(self, work: Callable[[], Given]) -> Given:
         """Run what reads Trees of this mirror for long, off the event loop."""

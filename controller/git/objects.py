@@ -7,6 +7,7 @@ with the first question and ends when it is idle (`rest`) or with the last Tree 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from bisect import bisect_left
@@ -35,6 +36,9 @@ FRUGAL: Mapping[str, str] = {
 }
 
 ALIKE = 16  # entries: directories up to this size are mostly like others
+_ENTRIES: Mapping[int, re.Pattern[bytes]] = {
+    size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL) for size in (20, 32)
+}  # by the bytes of an id
 
 LINK, SUBMODULE, DIRECTORY = "120000", "160000", "40000"
 Heard = TypeVar("Heard")
@@ -69,9 +73,16 @@ class Directory(Mapping[str, TreeEntry]):
         return 450 + len(self._names) * (self._id_bytes + 16)
 
     def __getitem__(self, name: str) -> TreeEntry:
+        found = self.entry(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def entry(self, name: str) -> TreeEntry | None:
+        """Give an entry; None where there is none, which is nothing out of the ordinary."""
         index = bisect_left(self._names, name)
         if index == len(self._names) or self._names[index] != name:
-            raise KeyError(name)
+            return None
         start = index * self._id_bytes
         return TreeEntry(self._modes[index], self._ids[start : start + self._id_bytes].hex())
 
@@ -87,7 +98,7 @@ class Objects:
 
     def __init__(self, mirror: Path) -> None:
         self.mirror = mirror
-        self._process_id = os.getpid()
+        self._is_parents = False
         self._lock = threading.RLock()
         self._pipe: Pipe | None = None
         self._end: finalize[[], Objects] | None = None  # closes the pipe, also when we are forgotten
@@ -99,7 +110,11 @@ class Objects:
 
     def belongs_here(self) -> bool:
         """Tell whether this process made it: a forked child shares our pipe, and must not use it."""
-        return self._process_id == os.getpid()
+        return not self._is_parents
+
+    def leave(self) -> None:
+        """Say, in a forked child, that it is the parent's."""
+        self._is_parents = True
 
     def blob(self, oid: str) -> bytes:
         """Give a file's bytes. Raises Stalled for one that is too large to be a manifest, Damaged."""
@@ -222,18 +237,14 @@ class Objects:
 
 
 def parse_directory(data: bytes, *, id_bytes: int) -> Directory:
-    """Read a tree object: `<mode> <name>NUL<binary id>`, again and again. Pure.
+    """Read a tree object: `<mode> <name>NUL<binary id>`, again and again. Pure. Raises ValueError for what is none.
 
     Modes and names are few, however many directories repeat them: each is kept once.
     """
-    entries = []
-    start, whole = 0, len(data)
-    find = data.index
-    while start < whole:
-        end = find(b"\0", start)
-        mode, _, name = data[start:end].partition(b" ")
-        start = end + 1 + id_bytes
-        entries.append((sys.intern(name.decode(errors="surrogateescape")), _mode(mode), data[end + 1 : start]))
+    written = _ENTRIES[id_bytes].findall(data)
+    if sum(len(mode) + len(name) for mode, name, _ in written) + len(written) * (id_bytes + 2) != len(data):
+        raise ValueError("not a tree object")
+    entries = [(sys.intern(name.decode(errors="surrogateescape")), _mode(mode), oid) for mode, name, oid in written]
     entries.sort()  # git sorts a directory as if its name ended with a slash
     names, modes, ids = zip(*entries, strict=True) if entries else ((), (), ())
     if len(names) <= ALIKE:
@@ -290,6 +301,14 @@ def objects_at(mirror: Path) -> Objects:
 # A cache, not state: it holds nothing alive, and forgetting it costs a child process.
 _readers: WeakValueDictionary[Path, Objects] = WeakValueDictionary()
 _readers_lock = threading.Lock()
+
+
+def _leave_all() -> None:
+    for one in list(_readers.values()):
+        one.leave()
+
+
+os.register_at_fork(after_in_child=_leave_all)  # to be asked for each file would cost more than to look it up
 
 
 def _start(mirror: Path) -> Pipe:

@@ -13,7 +13,7 @@ from datetime import datetime
 from controller.model import CommitId, Stalled
 
 FAST_IMPORT_ARGS = ("fast-import", "--quiet", "--force", "--done", "--date-format=raw")
-FORBIDDEN_COMPONENTS = frozenset({"", ".", ".."})
+FORBIDDEN = re.compile(r"\0|(?:\A|/)(?:|\.|\.\.|\.git)(?:/|\Z)", re.ASCII | re.IGNORECASE)  # names of no file
 PLAIN_PATH = re.compile(rb'[^"\n\\][^\n\\]*')
 
 
@@ -87,7 +87,7 @@ def _data(content: bytes) -> bytes:
 
 def check_path(path: str) -> None:
     """Raise Stalled for what can't be a file's path in a repository."""
-    if "\0" in path or any(part in FORBIDDEN_COMPONENTS or part.lower() == ".git" for part in path.split("/")):
+    if FORBIDDEN.search(path):
         raise Stalled(f'{path!r} can\'t be a path in a repository: no empty name, no ".", ".." or ".git" in it')
 
 

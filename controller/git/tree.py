@@ -6,21 +6,21 @@ Paths are resolved as a POSIX file system resolves them, with the repository's r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from controller.git.objects import DIRECTORY, LINK, SUBMODULE, Objects, TreeEntry, objects_at
 from controller.model import CommitId, EntryKind, RepositoryName, Stalled
 
 LINK_LIMIT = 40  # as Linux
+DEEP = 40  # folders in folders, whose ways are not worth remembering
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 LFS_POINTER_LIMIT_BYTES = 1024
 PREFETCH_LIMIT = 20_000  # files
 KNOWN_PATHS = 4096  # that a tree remembers where they lead: 300 bytes each
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     entry: TreeEntry
     path: str  # without links
 
@@ -156,15 +156,21 @@ class GitTree:
             return found
 
     def _look(self, path: str) -> _Found | None:
-        """Look into the folder that a path lies in, where that is known already; else go all the way."""
+        """Look into the folder that a path lies in, which is looked up once for all that lies there."""
         head, _, name = path.rpartition("/")
-        folder = self._known.get(head)
-        if folder is None or folder.entry.mode != DIRECTORY or name in {"", ".", ".."}:
+        if name in {"", ".", ".."} or path.count("/") > DEEP:
             return self._walk(path)
-        entry = self._objects.directory(folder.entry.oid).get(name)
+        folder = self._find(head)
+        if folder is None:
+            return None
+        if folder.entry.mode != DIRECTORY:
+            return self._walk(path)
+        entry = self._objects.directory(folder.entry.oid).entry(name)
         if entry is None:
             return None
-        return self._walk(path) if entry.mode == LINK else _Found(entry, f"{folder.path}/{name}".lstrip("/"))
+        if entry.mode == LINK:
+            return self._walk(path)
+        return _Found(entry, f"{folder.path}/{name}" if folder.path else name)
 
     def _walk(self, path: str) -> _Found | None:
         """Go down component by component; a link puts its target's components in its place.
@@ -189,7 +195,7 @@ class GitTree:
             here = at[-1][1]
             if here.mode == SUBMODULE:
                 raise self._submodule(path)
-            entry = self._objects.directory(here.oid).get(component) if here.mode == DIRECTORY else None
+            entry = self._objects.directory(here.oid).entry(component) if here.mode == DIRECTORY else None
             if entry is None:
                 return None
             if entry.mode == LINK:

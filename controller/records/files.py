@@ -79,9 +79,9 @@ class Layered:
         if self._named is None:
             return self._before(path) == data
         found = self._id_before(path, self._named)
-        if data is None:
-            return not found
-        return bool(found) and found == blob_id(data, like=found)
+        if data is None or not found:
+            return data is None and not found
+        return found == blob_id(data, like=found)
 
     def _id_before(self, path: str, base: Identifies) -> str:
         if path not in self._ids:

@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 from controller.git import Entry, GitTree, Mirror, Mirrors
+from controller.git.objects import parse_directory
 from controller.model import EntryKind, RepositoryName, Stalled, Tree
 from controller.sandbox import GitHost
 
@@ -169,3 +170,15 @@ async def test_differences_name_files_of_new_changed_and_lost_folders(git_host: 
     expected = {"gone/x", "new/x/y", "file", "turn", "turn/into", "run"}
     assert await shop.changed_paths(old, new) == expected == await shop.changed_paths(new, old)
     assert await shop.changed_paths(new, new) == frozenset()
+
+
+@pytest.mark.parametrize("size", [20, 32])
+def test_a_folder_that_git_did_not_write_whole_is_none(size: int) -> None:
+    """Less of it would pass for files that are gone."""
+    first = b"100644 a b\0" + b"\0" * size
+    whole = first + b"40000 \xff\0" + b"1" * size
+    found = {name: entry.mode for name, entry in parse_directory(whole, id_bytes=size).items()}
+    assert found == {"a b": "100644", "\udcff": "40000"}
+    for end in {*range(1, len(whole))} - {len(first)}:
+        with pytest.raises(ValueError, match="not a tree"):
+            parse_directory(whole[:end], id_bytes=size)
