@@ -35,6 +35,7 @@ class ScalarError(ValueError):
 
 
 # A plain scalar is a string unless it is one of its dialect's `WORDS` or starts as a number or a time does.
+_DIALECTS: Final = tuple(Dialect)
 NUMBER_STARTS: Final = frozenset("+-.0123456789")
 MAYBE_SPECIAL: Final = NUMBER_STARTS | frozenset("yYnNtTfFoO~<")
 
@@ -51,6 +52,7 @@ WORDS: Final = {
     Dialect.KUBERNETES: {**_NULLS, **_BOOLS, **_OLD_BOOLS},
     Dialect.KUSTOMIZE: {**_NULLS, **_BOOLS},
 }
+_MOST_DASHES: Final = 3  # of a time with its zone; numbers have less
 _NOT_JSON: Final = re.compile(r"\.(?:nan|NaN|NAN)|[-+]?\.(?:inf|Inf|INF)")
 _DECIMAL: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _PLAIN_DECIMAL: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
@@ -138,7 +140,7 @@ def is_string(text: str) -> bool:
     """Tell whether a plain scalar is read as the string it looks like by both dialects."""
     if text in WORDS[Dialect.KUBERNETES] or text == "<<":
         return False
-    if text[0] not in NUMBER_STARTS:
+    if text[0] not in NUMBER_STARTS or text.count("-") > _MOST_DASHES:
         return True
     return not (_NOT_JSON.fullmatch(text) or _is_number(text) or time_as_json(text) is not None)
 
@@ -223,7 +225,7 @@ def _float_like(text: str) -> str | None:
 
 
 def _is_number(text: str) -> bool:
-    return any(_number(text, dialect=dialect) is not None for dialect in Dialect)
+    return any(_number(text, dialect=dialect) is not None for dialect in _DIALECTS)
 
 
 def _from_base64(text: str) -> str:

@@ -322,7 +322,11 @@ def natural_order(keys: Iterable[str]) -> list[str]:
 
 
 def _entries_as_they_are(value: Mapping[str, Any]) -> Entries:
-    return [(key, _unfolded(key, _is_plain_everywhere)) for key in value]
+    return _known_as_they_are(tuple(value)) if len(value) <= _CACHED_KEYS else _as_they_are(value)
+
+
+def _as_they_are(keys: Iterable[str]) -> Entries:
+    return [(key, _unfolded(key, _is_plain_everywhere)) for key in keys]
 
 
 def _entries_in_order(value: Mapping[str, Any]) -> Entries:
@@ -334,6 +338,7 @@ def _ordered(keys: Iterable[str]) -> Entries:
 
 
 _known_entries = lru_cache(maxsize=4096)(_ordered)
+_known_as_they_are = lru_cache(maxsize=1024)(_as_they_are)
 
 
 def compare_keys(one: str, other: str) -> int:

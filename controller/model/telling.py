@@ -93,12 +93,12 @@ def values_at(value: Any, path: FactPath, told: Callable[[Any], Any] = _itself) 
     `told` says what of a value at the path's end is given.
     """
     for index, step in enumerate(path):
-        rest = path[index + 1 :]
         if step.each:
+            rest = path[index + 1 :]
             found = (values_at(one, rest, told) for one in value) if isinstance(value, list) else ()
             return [one for one in found if one is not None] or None
         if step.by:
-            return _by_name(value, step.by, rest, told)
+            return _by_name(value, step.by, path[index + 1 :], told)
         if not isinstance(value, dict):
             return None
         value = value.get(step.name)
