@@ -16,7 +16,8 @@ from controller.model import CommitId, ConvergeError, GroupRef, Health, Placemen
 from controller.records import Drawing, PlatformChange, record, record_platform
 from controller.runtime import Clock
 
-LONGEST_GATHERING_SECONDS = 2.0
+LONGEST_GATHERING_SECONDS = 5.0
+URGENT_GATHERING_SECONDS = 2.0  # the same where somebody needs to know
 GATHERING_STEP_SECONDS = 0.05
 
 
@@ -163,9 +164,15 @@ class Recorder:
         self._filled.set()
 
     async def _gather(self) -> None:
-        """Let runs go first: what a storm of them brings is told together, and soon after it at the latest."""
-        until = self._clock.monotonic() + LONGEST_GATHERING_SECONDS
-        while not self._is_quiet() and self._clock.monotonic() < until:
+        """Let runs go first: what a storm of them brings is told together, and soon after it at the latest.
+
+        A commit and its push cost as much as telling twenty transitions, so a storm in which all goes well has few.
+        """
+        begun = self._clock.monotonic()
+        while not self._is_quiet():
+            longest = URGENT_GATHERING_SECONDS if self._urgent.is_set() else LONGEST_GATHERING_SECONDS
+            if self._clock.monotonic() >= begun + longest:
+                return
             await self._clock.sleep(GATHERING_STEP_SECONDS)
 
     async def _take_turns(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from controller.engine.committing import Style
 from controller.engine.drawing import Drawings, Rhythm, fitting_seconds
-from controller.engine.recording import Recorder
+from controller.engine.recording import LONGEST_GATHERING_SECONDS, URGENT_GATHERING_SECONDS, Recorder
 from controller.git import Identity, Mirrors
 from controller.model import ApplicationName, Health, PlacementReport, SyncStatus, Transition
 from controller.runtime import CredentialStore
@@ -60,6 +60,7 @@ def test_what_is_urgent_is_drawn_at_once() -> None:
 class Scene:
     def __init__(self, host: GitHost, recorder: Recorder, clock: ManualClock) -> None:
         self.host, self.recorder, self.clock = host, recorder, clock
+        self.is_stormy = False
 
     def post(self, application: str, health: Health = Health.HEALTHY) -> None:
         placement = replace(HANGZHOU, application=ApplicationName(application))
@@ -95,12 +96,13 @@ async def recording(folder: Path, rhythm: Rhythm) -> AsyncIterator[Scene]:
             clock=clock,
             tell=lambda _event: None,
             chance=lambda: 0.5,
-            is_quiet=lambda: True,
+            is_quiet=lambda: not scene.is_stormy,
             rhythm=lambda: rhythm,
         )
+        scene = Scene(host, recorder, clock)
         recorder.aim(mirror, BRANCH, Style(identity=Identity("Converge", "converge@example.com")))
         running = tasks.create_task(recorder.run())
-        yield Scene(host, recorder, clock)
+        yield scene
         recorder.close()
         running.cancel()
         with suppress(asyncio.CancelledError):
@@ -146,3 +148,27 @@ async def test_what_is_well_shares_a_commit_and_trouble_does_not_wait(tmp_path: 
         scene.post("e", Health.DEGRADED)
         trouble = "prod/d: Synced, Healthy, prod/e: Synced, Degraded"
         await scene.until(trouble, shared, "prod/a: Synced, Healthy")
+
+
+@pytest.mark.slow
+async def test_a_storm_in_which_all_is_well_is_told_together_and_trouble_in_it_sooner(tmp_path: Path) -> None:
+    async with recording(tmp_path, Rhythm()) as scene:
+        scene.is_stormy = True
+        scene.post("a")
+        await eventually(lambda: scene.clock.sleepers == 1)
+        await scene.clock.advance(LONGEST_GATHERING_SECONDS - 0.1)
+        scene.post("b")
+        await eventually(lambda: scene.clock.sleepers == 1)
+        assert await scene.subjects() == []
+        await scene.clock.advance(0.1)
+        together = "prod/a: Synced, Healthy, prod/b: Synced, Healthy"
+        await scene.until(together)
+        scene.post("c")
+        scene.post("d", Health.DEGRADED)
+        await eventually(lambda: scene.clock.sleepers == 1)
+        await scene.clock.advance(URGENT_GATHERING_SECONDS)
+        trouble = "prod/c: Synced, Healthy, prod/d: Synced, Degraded"
+        await scene.until(trouble, together)
+        scene.is_stormy = False
+        scene.post("e")
+        await scene.until("prod/e: Synced, Healthy", trouble, together)
