@@ -86,6 +86,13 @@ class Directory(Mapping[str, TreeEntry]):
         start = index * self._id_bytes
         return TreeEntry(self._modes[index], self._ids[start : start + self._id_bytes].hex())
 
+    def entries(self) -> list[TreeEntry]:
+        """Give all entries, in the order of their names."""
+        size = self._id_bytes
+        ids = self._ids.hex()
+        starts = range(0, 2 * len(self._ids), 2 * size)
+        return [TreeEntry(mode, ids[start : start + 2 * size]) for mode, start in zip(self._modes, starts, strict=True)]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

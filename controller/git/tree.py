@@ -117,7 +117,7 @@ class GitTree:
         level = [one.entry.oid for one in found if one.entry.mode == DIRECTORY]
         while level and len(blobs) < PREFETCH_LIMIT:
             self._objects.prefetch_directories(level)
-            entries = [entry for oid in level for entry in self._objects.directory(oid).values()]
+            entries = [entry for oid in level for entry in self._objects.directory(oid).entries()]
             blobs += [entry.oid for entry in entries if entry.mode not in {DIRECTORY, SUBMODULE}]
             level = [entry.oid for entry in entries if entry.mode == DIRECTORY]
         self._objects.prefetch([one for one in blobs[:PREFETCH_LIMIT] if not is_known(one)])

@@ -52,7 +52,10 @@ def _validator(kind: str) -> Validator:
 def earlier(files: Files, path: str, kind: str) -> Earlier:
     """Read a record, `NOTHING` where there is none that could be ours. One that is known by its id is not read."""
     if isinstance(files, Layered):
-        known = memory().recall(kind, files.blob_id(path))
+        name = files.blob_id(path)
+        if not name:
+            return NOTHING
+        known = memory().recall(kind, name)
         if known is not None:
             return known
     data = files.read(path)

@@ -177,8 +177,9 @@ def test_a_folder_that_git_did_not_write_whole_is_none(size: int) -> None:
     """Less of it would pass for files that are gone."""
     first = b"100644 a b\0" + b"\0" * size
     whole = first + b"40000 \xff\0" + b"1" * size
-    found = {name: entry.mode for name, entry in parse_directory(whole, id_bytes=size).items()}
-    assert found == {"a b": "100644", "\udcff": "40000"}
+    found = parse_directory(whole, id_bytes=size)
+    assert {name: entry.mode for name, entry in found.items()} == {"a b": "100644", "\udcff": "40000"}
+    assert found.entries() == list(found.values())
     for end in {*range(1, len(whole))} - {len(first)}:
         with pytest.raises(ValueError, match="not a tree"):
             parse_directory(whole[:end], id_bytes=size)
