@@ -128,6 +128,7 @@ def _object_report(
         sync=_sync_of(manifest, live, planned, outcome),
         health=health,
         health_reason=why,
+        diagnosis=live.diagnosis if live else "",
         manifest=manifest,
         result=outcome.result if outcome else None,
         reason=(outcome.reason if outcome and outcome.reason else objection),

@@ -64,6 +64,7 @@ class LiveObject:
     digest: Digest | None  # of the Manifest that was applied last, from the object itself; None: unknown
     health: Health
     health_reason: str = ""  # one line; "" when healthy
+    diagnosis: str = ""  # the part of it that says why it does not get well, as its pods and events tell
     released: Mapping[str, str] = field(default_factory=dict)  # fields of git that are left to others, and why
     is_suspect: bool = False  # ownership or values moved since our last apply: a dry run must look
     part_of: ObjectKey | None = None  # the object out of which the target made it; None: git names it itself
@@ -94,6 +95,7 @@ class ObjectReport:
     sync: SyncStatus
     health: Health
     health_reason: str = ""
+    diagnosis: str = ""  # the part of it that does not tick while something rolls out
     manifest: Manifest | None = None
     result: Result | None = None  # of the last run that touched it
     reason: str = ""

@@ -27,6 +27,15 @@ def test_how_far_a_rollout_has_come_is_no_transition_and_is_shown_all_the_same()
     assert board.of(placement()) == further
 
 
+def test_why_a_rollout_gets_nowhere_is_a_transition_and_so_is_another_why() -> None:
+    board = Board()
+    board.post(ROLLING)
+    for why in ("pod web-1: ImagePullBackOff", "pod web-1: CrashLoopBackOff"):
+        stuck = replace(ROLLING.objects[0], health_reason=f"1 of 3; {why}", diagnosis=why)
+        assert board.post(replace(ROLLING, objects=(stuck,)))
+        assert not board.post(replace(ROLLING, objects=(replace(stuck, health_reason=f"2 of 3; {why}"),)))
+
+
 def test_another_reason_to_fail_is_a_transition() -> None:
     board = Board()
     failed = replace(ROLLING, sync=SyncStatus.FAILED, reason="one thing")

@@ -180,12 +180,14 @@ class Cluster:
         return tuple(sorted(one.placement for one in self._cache.parents()))
 
     def _live(self, member: Member) -> LiveObject:
+        why = self._diagnoser.diagnosis(member)
         return LiveObject(
             key=member.key,
             uid=member.uid,
             digest=member.digest,
             health=member.health,
-            health_reason=self._diagnoser.reason(member),
+            health_reason="; ".join(part for part in (member.health_reason, why) if part),
+            diagnosis=why,
             released=read_annotation(member.released),
             is_suspect=member.is_suspect,
         )

@@ -49,19 +49,18 @@ class Diagnoser:
         self._why: dict[str, str] = {}  # by uid
         self._looking: dict[str, Member] = {}  # by uid, as last seen
 
-    def reason(self, member: Member) -> str:
-        """Give a member's reason, with what is known behind it; has it looked into where it is unwell."""
+    def diagnosis(self, member: Member) -> str:
+        """Say why a member is unwell, "" where that is not known; has it looked into."""
         if member.key.group_kind not in WORKLOADS:
-            return member.health_reason
+            return ""
         if member.health not in UNWELL:
             self._why.pop(member.uid, None)
             self._looking.pop(member.uid, None)
-            return member.health_reason
+            return ""
         if member.uid not in self._looking:
             self._start(self._look(member.uid))
         self._looking[member.uid] = member
-        why = self._why.get(member.uid, "")
-        return "; ".join(part for part in (member.health_reason, why) if part)
+        return self._why.get(member.uid, "")
 
     async def _look(self, uid: str) -> None:
         for seconds in self._looks:

@@ -40,7 +40,7 @@ async def test_a_pod_that_fails_says_why_in_one_line(access: KubeAccess, image: 
 
             def told() -> bool:
                 member = observer.member("web")
-                return member is not None and reason in diagnoser.reason(member)
+                return member is not None and reason in diagnoser.diagnosis(member)
 
             await eventually(told)
             assert woken
