@@ -228,8 +228,9 @@ class Controller:
         self._platform.poke()
 
     def credentials_moved(self) -> None:
-        """Look again at what may have lacked one: repositories, and placements that failed."""
+        """Look again at what may have lacked one, or has another now: repositories, targets, what failed."""
         self.poke()
+        self._pool.credentials_moved()
         for report in self.board.all():
             if report.sync is SyncStatus.FAILED:
                 self._queue.add(report.placement)

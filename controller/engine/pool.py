@@ -99,6 +99,11 @@ class Pool:
     def open_places(self) -> Mapping[Place, Target]:
         return {place: one.target for place, one in self._places.items() if one.target is not None}
 
+    def credentials_moved(self) -> None:
+        """Have every open target look at its login."""
+        for target in self.open_places().values():
+            target.credentials_moved()
+
     def close(self) -> None:
         for one in self._places.values():
             one.task.cancel()

@@ -349,7 +349,7 @@ def report_of(inputs: Inputs, facts: Facts, *, sync: SyncStatus | None = None, r
         placement=inputs.placement,
         sync=sync,
         health=headline_health(one.health for one in objects) if observation else Health.UNKNOWN,
-        reason=reason or _health_reason(facts),
+        reason="; ".join(filter(None, (reason or _health_reason(facts), observation.note if observation else ""))),
         revision=facts.desired.revision
         if facts.desired
         else Revision(inputs.application.commit, inputs.platform.commit),

@@ -81,6 +81,7 @@ class Observation:
     objects: tuple[LiveObject, ...]
     has_loose_ends: bool = False  # an earlier run died before it wrote down that what it deleted is gone
     outputs: Mapping[str, JsonValue | Secret] = field(default_factory=dict)  # what other placements may take in
+    note: str = ""  # what a human should know of the target, though all of this is true
 
     @property
     def health(self) -> Health:

@@ -40,6 +40,9 @@ class Target(Protocol):
     def judge_by(self, rules: HealthRules) -> None:
         """Judge health by these rules from now on, beside what the target itself knows; where it moves, tell."""
 
+    def credentials_moved(self) -> None:
+        """Be told that the credential store moved: a login that leads elsewhere now is taken up."""
+
     async def capabilities(self) -> Capabilities:
         """Tell what the target is, as charts may ask it. From memory, but for a look now and then."""
 

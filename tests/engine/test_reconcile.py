@@ -137,6 +137,9 @@ class MemoryTarget:
     def judge_by(self, rules: HealthRules) -> None:
         """Know nothing of kinds."""
 
+    def credentials_moved(self) -> None:
+        """Know no credentials."""
+
     async def placements(self) -> tuple[PlacementRef, ...]:
         return ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,9 @@ from controller.targets.kubernetes.waiting import Changes
 
 CAPABILITIES_SECONDS: Final = 600.0
 PLANS: Final = 16  # made at once: what more would do is wait for room, and hold what they have read
+TAKE_UP_SECONDS: Final = 120.0  # a plug-in may be asked for a login
+TORN_SECONDS: Final = 1.0  # a file that can't be read may be half written
+TROUBLE_SECONDS: Final = 30.0  # until a login that could not be had is asked for again
 ENDS: Final = frozenset({"Complete", "Failed"})  # conditions of a Job that runs no more
 Ended = tuple[Digest, bool]  # what a Job ran as, and whether it failed in the end
 
@@ -57,7 +60,7 @@ class Cluster:
     """`async with Cluster(…) as cluster` follows the cluster until it is left; implements `targets.Target`.
 
     `plan_key` keys the hashes of secret values in plans (rule 9). `kept` is a folder for verdicts that outlive the
-    process; None: none do.
+    process; None: none do. `has_news` tells whether the store has another login than the source gave last.
     """
 
     def __init__(
@@ -70,12 +73,17 @@ class Cluster:
         plan_key: Secret,
         clock: Clock,
         changed: Callable[[PlacementRef], None],
+        has_news: Callable[[], bool] = lambda: False,
         kept: Path | None = None,
     ) -> None:
         name = f"{environment}/{spec.name}"
         reach = Reach(spec.namespaces)
         self._identity = Identity(name, spec.uid, is_hidden=bool(spec.namespaces))
-        self._connection = Connection(name, source, doubt=self._identity.doubt)
+        self._connection = Connection(name, source, doubt=self._identity.doubt, vet=self._identity.vet)
+        self._has_news = has_news
+        self._is_taking_up = False
+        self._news = asyncio.Event()  # the store moved once more
+        self._trouble = ""  # why the store's login is not used, as it is told
         self._discovery = Discovery(self._connection)
         self._clock = clock
         self._capabilities: Capabilities | None = None
@@ -147,6 +155,7 @@ class Cluster:
                 *_ended(inventory, members),
             ),
             has_loose_ends=inventory.has_loose_ends(one.key for one in members),
+            note=f"the login that was read before stays in use: {self._trouble}" if self._trouble else "",
         )
 
     async def plan(self, desired: Desired, application: Application) -> Plan:
@@ -165,6 +174,15 @@ class Cluster:
     def judge_by(self, rules: HealthRules) -> None:
         """Judge health by these rules, which go before our own."""
         self._cache.judge_by(rules)
+
+    def credentials_moved(self) -> None:
+        """Take up another login where the store has one, at once: also where nothing would be asked for long."""
+        if self._has_news():
+            self._connection.question()
+            self._news.set()
+            if not self._is_taking_up:
+                self._is_taking_up = True
+                self._start(self._take_up())
 
     async def capabilities(self) -> Capabilities:
         """Tell the version and the kinds that it serves: asked once, and again when some minutes have passed."""
@@ -230,6 +248,35 @@ class Cluster:
             self._ended[placement] = jobs | self._ended.get(placement, {})
         finally:
             self._recording.discard(placement)
+
+    async def _take_up(self) -> None:
+        """Look at the store's login until it can be used; who lives here looks again when that moved something."""
+        pause = TORN_SECONDS
+        while True:
+            ways = self._connection.ways
+            with suppress(ConvergeError, TimeoutError):  # each observation says it
+                async with asyncio.timeout(TAKE_UP_SECONDS):
+                    await self._connection.take_up()
+                    await self._identity.verify(self._connection)
+            trouble = self._connection.trouble
+            is_told = not trouble or pause != TORN_SECONDS
+            if ways != self._connection.ways or (is_told and trouble != self._trouble):
+                self._trouble = trouble if is_told else self._trouble
+                self._wake()
+            if not trouble:
+                self._is_taking_up = False
+                return
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._news.wait()
+            pause = TROUBLE_SECONDS
+            self._connection.question()
+
+    def _wake(self) -> None:
+        with suppress(Transient):
+            for one in self._cache.parents():
+                self._changed(one.placement)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = self._group.create_task(work)

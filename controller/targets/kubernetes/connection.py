@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import aiohttp
 
-from controller.model import Transient
+from controller.model import ConvergeError, Transient
 from controller.targets.kubernetes.credentials import Login, LoginSource
-from controller.targets.kubernetes.exchange import JSON, Request, Response
+from controller.targets.kubernetes.exchange import JSON, Request, Response, Sender
 from controller.targets.kubernetes.line import Line
 from controller.targets.kubernetes.reaching import Reachability, Unreachable
 from controller.targets.kubernetes.streams import NotSpoken
+
+MEET_SECONDS: Final = 10.0  # for who answers at a new address to say who it is
 
 __all__ = ["JSON", "Connection", "Request", "Response"]
 
@@ -26,18 +28,36 @@ def nobody_doubts() -> None:
     """Be told of a doubt in vain."""
 
 
+async def whoever(_line: Sender, /) -> None:
+    """Take whoever answers."""
+
+
 class Connection:
     """An async context manager: `async with Connection(name, login_source) as connection`.
 
     Any HTTP status is an answer; no answer raises Transient (Unreachable where nothing could be asked). An answer of
     401 renews the login once, and so does a certificate that is refused in the handshake. `doubt` is called whenever
-    the next one who answers may be another one: a login was renewed, a connection was lost, or a watch ended.
+    the next one who answers may be another one: a login was renewed, a connection was lost, or a watch ended. Where a
+    login leads elsewhere than the one before, `vet` asks who is there before anything else goes there, and what hangs
+    on the old address ends.
     """
 
-    def __init__(self, name: str, source: LoginSource, *, doubt: Callable[[], None] = nobody_doubts) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: LoginSource,
+        *,
+        doubt: Callable[[], None] = nobody_doubts,
+        vet: Callable[[Sender], Awaitable[None]] = whoever,
+    ) -> None:
         self.name = name  # of the target, for messages
         self._source = source
         self._doubt = doubt
+        self._vet = vet
+        self.trouble = ""  # why the login in force stays, though the store has another one
+        self.ways = 0  # how often the login came to lead elsewhere
+        self._questions = self._answered = 0  # how often somebody asked for a look at the login, and had it
+        self._moved = asyncio.Event()
         self._line: Line | None = None
         self._retired: list[Line] = []
         self._renewing = asyncio.Lock()
@@ -74,7 +94,10 @@ class Connection:
         """
         is_accepted = False
         while not is_accepted:
+            way = self.ways
             line = await self._ready()
+            if way != self.ways:
+                raise Transient(self._say(request, "the login leads elsewhere now"))
             try:
                 async with aclosing(line.watch(request)) as events:
                     async for event in events:
@@ -91,6 +114,20 @@ class Connection:
                 raise self._lost(request, error) from error
             finally:
                 self._doubt()
+
+    def question(self) -> None:
+        """Look at the login anew before the next request; where there is none to be had, the one in force stays."""
+        self._questions += 1
+
+    async def take_up(self) -> None:
+        """Look at the login now, if somebody asked for that. Raises what keeps from using one that was taken up."""
+        await self._ready()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before something is asked again; a login that leads elsewhere ends the wait."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
 
     async def turn(self) -> None:
         """After Unreachable: return when the server is there again, or when it is the caller's turn to find out."""
@@ -126,22 +163,59 @@ class Connection:
 
     async def _ready(self) -> Line:
         """Give a line with a login that holds, made or renewed when need be."""
-        line = self._line
-        if line is not None and line.holds():
-            return line
+        seen = self._line
+        if seen is not None and seen.holds() and seen.is_met and self._questions == self._answered:
+            return seen
         async with self._renewing:
-            if self._line is not line and self._line is not None:
-                return self._line  # another task renewed it meanwhile
-            login = await self._source()
-            self._doubt()
-            if line is not None and line.login.tls == login.tls:
-                line.take(login)
-                return line
-            for old in self._retired:  # replaced at least one renewal ago: nothing in flight is that old
-                await old.close()
-            self._retired = [line] if line else []
-            self._line = Line(login)
-            return self._line
+            line = self._line
+            if line is None or (line is seen and not line.holds()):
+                line = await self._logged_in(line)
+            elif self._questions != self._answered:
+                line = await self._looked_at(line)
+            if not line.is_met:
+                await self._meet(line)
+            return line
+
+    async def _looked_at(self, line: Line) -> Line:
+        """Take up the login that the store has now, or keep this one, and say why."""
+        asked = self._questions
+        try:
+            line = await self._logged_in(line)
+        except ConvergeError as error:
+            self.trouble = str(error)
+        self._answered = asked
+        return line
+
+    async def _logged_in(self, line: Line | None) -> Line:
+        login = await self._source()
+        self._doubt()
+        if line is not None and line.login.tls == login.tls:
+            line.take(login)
+            self.trouble = ""
+            return line
+        fresh = Line(login)
+        self.trouble = ""
+        for old in self._retired:  # replaced at least one renewal ago: nothing in flight is that old
+            await old.close()
+        self._retired = [line] if line else []
+        self._line = fresh
+        if line is not None and line.login.way != login.way:
+            fresh.is_met = False
+            self.ways += 1
+            await line.end()
+        self._moved.set()
+        self._moved = asyncio.Event()
+        self._reachability.found()  # whether this address can be reached is another question
+        return fresh
+
+    async def _meet(self, line: Line) -> None:
+        """Find out who answers at an address that nobody asked yet."""
+        try:
+            async with asyncio.timeout(MEET_SECONDS):
+                await self._vet(line)
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._lost(Request("GET", "/"), error) from error
+        line.is_met = True
 
     def _lost(self, request: Request, error: Exception) -> Unreachable:
         self._reachability.lost()

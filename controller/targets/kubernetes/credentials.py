@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from controller.model import KubernetesTarget, Secret, Stalled, Transient
-from controller.runtime import CredentialStore, bare_environment, run
+from controller.runtime import Credential, CredentialStore, bare_environment, run
 
 CHILD: Final = Path(__file__).with_name("login_child.py")
 CHILD_SECONDS: Final = 30.0
@@ -46,9 +46,14 @@ class Login:
     expires_at: float = 0.0  # seconds since the epoch; 0: never
 
     @property
+    def way(self) -> tuple[object, ...]:
+        """Where it leads, and how that is proven: another way may lead to another cluster."""
+        return (self.server, self.ca, self.is_verified, self.server_name, self.proxy)
+
+    @property
     def tls(self) -> tuple[object, ...]:
         """What a TLS context and its connections are made of: while it stays equal, they are kept."""
-        return (self.server, self.ca, self.is_verified, self.server_name, self.proxy, self.certificate, self.key)
+        return (*self.way, self.certificate, self.key)
 
 
 LoginSource: TypeAlias = Callable[[], Awaitable[Login]]  # raises Stalled or Transient
@@ -78,19 +83,9 @@ class Logins:
         self._batch = asyncio.Lock()
         self._plugins = asyncio.Semaphore(PLUGINS_AT_ONCE)
 
-    def source(self, target: KubernetesTarget, store: CredentialStore) -> LoginSource:
+    def source(self, target: KubernetesTarget, store: CredentialStore) -> TargetLogin:
         """Give the source of a target's logins: it reads the store anew each time, so that a rotated Secret counts."""
-        if target.in_cluster:
-            return self.in_cluster
-
-        async def login() -> Login:
-            name = target.kubeconfig or "kubeconfig"
-            text = store.get(name).kubeconfig
-            if text is None:
-                raise Stalled(f'{target.name}: credential "{name}" has no file `kubeconfig`. Add it to the store.')
-            return await self.context(Kubeconfig(text, store.root / name), target.context)
-
-        return login
+        return TargetLogin(self, target, store)
 
     async def context(self, kubeconfig: Kubeconfig, context: str) -> Login:
         """Log in as a context says ("": the current one). Raises Stalled or Transient."""
@@ -137,6 +132,39 @@ class Logins:
         }
         environment = bare_environment(self._environment if runs_plugins else None)
         return await _child(question, environment, PLUGIN_SECONDS if runs_plugins else CHILD_SECONDS)
+
+
+class TargetLogin:
+    """The source of one target's logins, which knows whether the store has another one than it gave last."""
+
+    def __init__(self, logins: Logins, target: KubernetesTarget, store: CredentialStore) -> None:
+        self._logins = logins
+        self._target = target
+        self._store = store
+        self._name = target.kubeconfig or "kubeconfig"
+        self._given: Credential | None = None  # what the last login was made of
+
+    async def __call__(self) -> Login:
+        if self._target.in_cluster:
+            return await self._logins.in_cluster()
+        found = self._store.get(self._name)
+        if found.kubeconfig is None:
+            raise Stalled(
+                f'{self._target.name}: credential "{self._name}" has no file `kubeconfig`. Add it to the store.'
+            )
+        config = Kubeconfig(found.kubeconfig, self._store.root / self._name)
+        login = await self._logins.context(config, self._target.context)
+        self._given = found
+        return login
+
+    def has_moved(self) -> bool:
+        """Tell whether something in the credential's folder is other than when it was last logged in with."""
+        if self._target.in_cluster:
+            return False
+        try:
+            return self._store.get(self._name) is not self._given
+        except Stalled:
+            return True
 
 
 async def _child(question: Mapping[str, Any], environment: Mapping[str, str], seconds: float) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlencode
 
 JSON: Final = "application/json"
@@ -34,3 +34,9 @@ class Response:
     status: int
     body: bytes
     retry_after_seconds: float = 0.0
+
+
+class Sender(Protocol):
+    """Whatever carries a request to a server and brings its answer."""
+
+    async def send(self, request: Request, /) -> Response: ...

@@ -2,7 +2,8 @@
 
 A context that suddenly points at another cluster would show nothing of ours, and everything would be made anew there.
 So whenever another server may answer (`Connection` tells when), and before each burst of writes, the cluster is asked
-who it is. A server that is replaced while every connection to the one before it lives on is seen when one of them ends.
+who it is; where a login leads to another address, before anything else is asked there. A server that is replaced
+while every connection to the one before it lives on is seen when one of them ends.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Final
 import orjson
 
 from controller.model import ObjectKey, Stalled
-from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.errors import refusal
+from controller.targets.kubernetes.exchange import Request, Sender
 
 KUBE_SYSTEM: Final = ObjectKey("", "Namespace", "", "kube-system")
 
@@ -35,7 +36,7 @@ class Identity:
     def doubt(self) -> None:
         self.is_certain = False
 
-    async def verify(self, connection: Connection) -> None:
+    async def verify(self, connection: Sender) -> None:
         """Ask the cluster who it is, unless we are certain. Raises Stalled when it is another one."""
         if self.is_certain or self._is_hidden:
             return
@@ -43,7 +44,12 @@ class Identity:
             if not self.is_certain:
                 await self._ask(connection)
 
-    async def _ask(self, connection: Connection) -> None:
+    async def vet(self, line: Sender) -> None:
+        """Ask who answers over a line that nobody used yet. Raises Stalled when it is another one."""
+        if not self._is_hidden:
+            await self._ask(line)
+
+    async def _ask(self, connection: Sender) -> None:
         response = await connection.send(Request("GET", "/api/v1/namespaces/kube-system"))
         if response.status in {403, 404}:  # rights in single namespaces only: nobody can tell
             self.is_certain = True

@@ -59,6 +59,10 @@ class Line:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._streams: HttpTwoStreams | None = None
+        self._watches: set[aiohttp.ClientResponse] = set()
+        self._under_way = 0  # requests that were not answered yet
+        self.is_ended = False
+        self.is_met = True  # False: nobody asked yet who answers
         if self._context is not None and not login.proxy:
             watching = tls_context(login, protocols=("h2", "http/1.1"))
             self._streams = HttpTwoStreams(login.server, watching, server_name=login.server_name)
@@ -74,13 +78,31 @@ class Line:
         return time.time() < self.login_expires_at
 
     async def send(self, request: Request) -> Response:
-        async with self._slots, self._exchange(request) as answer:
-            body = await answer.read()
-            return Response(answer.status, body, _seconds(answer.headers.get("Retry-After", "")))
+        self._under_way += 1
+        try:
+            async with self._slots, self._exchange(request) as answer:
+                body = await answer.read()
+                return Response(answer.status, body, _seconds(answer.headers.get("Retry-After", "")))
+        finally:
+            self._under_way -= 1
+            await self._close_when_done()
 
     def watch(self, request: Request) -> AsyncGenerator[bytes, None]:
         """Give the lines of a watch. Raises NotSpoken once where the server speaks no HTTP/2: ask again."""
         return self._watch_streams(request) if self._streams else self._watch_session(request)
+
+    async def end(self) -> None:
+        """End what watches over it now, and the connections when the requests under way have their answers."""
+        self.is_ended = True
+        if self._streams is not None:
+            self._streams.close()
+        for answer in tuple(self._watches):
+            answer.close()
+        await self._close_when_done()
+
+    async def _close_when_done(self) -> None:
+        if self.is_ended and not self._under_way:
+            await self.close()
 
     async def close(self) -> None:
         if self._streams is not None:
@@ -130,13 +152,17 @@ class Line:
             if answer.status != 200:
                 yield _refusal(answer.status, await answer.read(), answer.headers.get("Retry-After", ""))
                 return
-            yield b""
-            rest = Rest()
-            while chunk := await answer.content.readany():
-                lines = rest.cut(chunk)
-                del chunk  # an idle watch shall hold nothing of what it said last
-                while lines:
-                    yield lines.pop()
+            self._watches.add(answer)
+            try:
+                yield b""
+                rest = Rest()
+                while chunk := await answer.content.readany():
+                    lines = rest.cut(chunk)
+                    del chunk  # an idle watch shall hold nothing of what it said last
+                    while lines:
+                        yield lines.pop()
+            finally:
+                self._watches.discard(answer)
 
     async def _watch_streams(self, request: Request) -> AsyncGenerator[bytes, None]:
         assert self._streams is not None  # noqa: S101 - asked by the caller

@@ -46,11 +46,13 @@ async def open_cluster(
         moved.set()
         changed(placement)
 
+    login = logins.source(spec, credentials)
     cluster = Cluster(
         spec,
         environment,
         installation,
-        source=logins.source(spec, credentials),
+        source=login,
+        has_news=login.has_moved,
         plan_key=plan_keys.of(environment),
         clock=clock,
         changed=notice,

@@ -129,6 +129,7 @@ class _Progress:
     version: str = ""  # to watch from; "" lists first
     failures: int = 0  # in a row
     is_away: bool = False
+    ways: int = 0  # of the connection, when its version was told
 
 
 async def follow(
@@ -142,6 +143,8 @@ async def follow(
     at = _Progress()
     path = resource.path(namespace)
     while True:
+        if at.ways != connection.ways:  # versions of another address may be another cluster's
+            at.version, at.ways = "", connection.ways
         try:
             if not at.version:
                 async with aclosing(_list(connection, path, selector, at)) as pages:
@@ -173,7 +176,7 @@ async def follow(
             if isinstance(error, Unreachable) and at.is_away:
                 await connection.turn()
             else:
-                await asyncio.sleep(_pause(at.failures, error, is_refused=is_refused))
+                await connection.pause(_pause(at.failures, error, is_refused=is_refused))
 
 
 def _pause(failures: int, error: Transient | Stalled, *, is_refused: bool) -> float:

@@ -136,6 +136,9 @@ class Cloud:
     def judge_by(self, rules: HealthRules) -> None:
         """Terraform tells no health that rules of kinds could judge."""
 
+    def credentials_moved(self) -> None:
+        """Each run reads the store anew."""
+
     async def placements(self) -> tuple[PlacementRef, ...]:
         """Name the placements whose state was seen here: back-ends can't be asked which states they hold."""
         return tuple(sorted(ref for ref, one in self._placed.items() if one.pulled and not one.pulled.is_empty))
