@@ -16,7 +16,16 @@ from controller.model import Digest
 from controller.render import Read, Rendered
 
 PACKING: Final = 1  # of zlib: the fastest
-_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+def _as_text(value: object) -> str:
+    """Give the plain text of what is more than that while it is rendered (msgspec refuses subclasses of `str`)."""
+    if not isinstance(value, str):
+        raise NotImplementedError(f"a {type(value).__name__} can't be packed")
+    return str.__str__(value)
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_as_text)
 _RENDERED: Final = msgspec.msgpack.Decoder(Rendered)
 _READS: Final = msgspec.msgpack.Decoder(tuple[Read, ...])
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 from controller.engine.packed_render import PackedRender
 from controller.model import ApplicationName, Behind, Digest, GroupRef, Position, Problem, Release, Taken, TargetName
 from controller.render import Read, Rendered
+from controller.render.kustomize.resources import Idle
 from tests.engine.make import ORIGIN, desired, key, manifest, placement
 
 PROBLEM = Problem(Position("deploy/web.yaml", 1, 2), "it is never used", "spec", "Take it away.")
@@ -36,3 +37,8 @@ def test_a_packed_render_is_the_render() -> None:
 def test_a_packed_render_keeps_names_that_are_no_text() -> None:
     odd = replace(RENDERED, reads=(Read(ORIGIN.repository, "deploy/\udcff.yaml", ""),))
     assert PackedRender.of(odd).rendered() == odd
+
+
+def test_a_packed_render_keeps_texts_that_say_more_of_themselves() -> None:
+    marked = replace(RENDERED, warnings=(replace(PROBLEM, what=Idle("it changes nothing")),))
+    assert PackedRender.of(marked).rendered() == marked

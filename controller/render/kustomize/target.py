@@ -326,7 +326,7 @@ class Target:
         """Tell of what kustomize does in silence, with the place of the entry that does it."""
         where = self._position(field) if texts else Position(self._place)
         for text in texts:
-            self._build.warnings.append(Problem(where, text))
+            self._build.warnings.append(Problem(where, str(text)))
             if isinstance(text, Idle):
                 self._build.idle.add(self._build.warnings[-1])
 
