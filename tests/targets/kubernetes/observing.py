@@ -25,10 +25,10 @@ from controller.model import (
     Transient,
 )
 from controller.runtime import SystemClock
-from controller.targets.kubernetes.cache import Cache, Member
+from controller.targets.kubernetes.cache import CONFIG_MAPS, Cache, Member
 from controller.targets.kubernetes.connection import Connection, Request
 from controller.targets.kubernetes.credentials import Login, LoginSource
-from controller.targets.kubernetes.discovery import Discovery, Resource
+from controller.targets.kubernetes.discovery import Discovery
 from controller.targets.kubernetes.labels import (
     APPLYSET_GROUP_KINDS_ANNOTATION,
     APPLYSET_ID_LABEL,
@@ -46,7 +46,6 @@ from tests.cluster.access import KubeAccess
 
 Object = dict[str, Any]
 SHOP = PlacementRef(EnvironmentName("dev"), ApplicationName("shop"), TargetName("here"))
-CONFIG_MAPS = Resource("", "v1", "ConfigMap", "configmaps", namespaced=True)
 
 
 def login_to(access: KubeAccess, *, server: str = "") -> LoginSource:
@@ -103,8 +102,8 @@ class Observer:
         return answer.body
 
     async def apply(self, body: Object, placement: PlacementRef = SHOP) -> Member:
-        """Apply as the writing side does: follow the kind first, note the answer afterwards."""
-        await self.cache.ensure([await self.discovery.resource(body["apiVersion"], body["kind"])])
+        """Apply as the writing side does: follow the kind first, parents too, note the answer afterwards."""
+        await self.cache.ensure([CONFIG_MAPS, await self.discovery.resource(body["apiVersion"], body["kind"])])
         return self.cache.note_applied(await self.write(self.stamped(body, placement)))
 
     async def write_parent(self, *group_kinds: str, placement: PlacementRef = SHOP) -> None:

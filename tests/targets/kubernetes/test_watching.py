@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from controller.model import Secret
+from controller.targets.kubernetes.cache import CONFIG_MAPS
 from controller.targets.kubernetes.connection import Connection
 from controller.targets.kubernetes.credentials import Login
 from controller.targets.kubernetes.watching import (
@@ -25,7 +26,6 @@ from controller.targets.kubernetes.watching import (
     Unserved,
     follow,
 )
-from tests.targets.kubernetes.observing import CONFIG_MAPS
 
 Script = list[web.Response | list[Any]]
 
