@@ -58,13 +58,20 @@ def _installation(text: str) -> Complaint | None:
 
 def _group_kind(text: str) -> Complaint | None:
     kind, dot, group = text.partition(".")
-    if re.fullmatch(r"[A-Z][A-Za-z0-9]*", kind) and (not dot or _SUBDOMAIN.fullmatch(group)):
+    # Every kind of Kubernetes itself begins with a capital, a few of others do not (`postgresql.acid.zalan.do`).
+    is_kind = re.fullmatch(r"[A-Za-z][A-Za-z0-9]*" if _is_of_others(group) else r"[A-Z][A-Za-z0-9]*", kind)
+    if is_kind and (not dot or _SUBDOMAIN.fullmatch(group)):
         return None
     swapped = text.rpartition("/")
     is_swapped = bool(re.fullmatch(r"[A-Z][A-Za-z0-9]*", swapped[2]))
     usable = f"{swapped[2]}.{swapped[0].partition('/')[0]}" if swapped[1] and is_swapped else ""
     advice = f"Write {quoted(usable)}." if usable else "Such as `Widget.example.com`; `Service` of the core group."
     return Complaint(f"{quoted(text)} is no `Kind.group`", advice)
+
+
+def _is_of_others(group: str) -> bool:
+    """Tell whether a group is an operator's: Kubernetes' own have no dot or end in `.k8s.io`."""
+    return "." in group and not group.endswith(".k8s.io")
 
 
 def _service_account(text: str) -> Complaint | None:

@@ -196,10 +196,13 @@ class Recorder:
     async def _submit(
         self, committer: Committer, batch: list[Transition], others: list[Change], last: list[Drawing]
     ) -> list[CommitId]:
-        """Submit a batch, a placement's second state after its first: what was passed through stays in the history."""
+        """Submit a batch, a placement's second state after its first: what was passed through stays in the history.
+
+        Gives the commits, each once: several changes mostly share one.
+        """
         changes: list[Change] = [*others, *(record(part) for part in rounds(batch)), *last]
         commits = await asyncio.gather(*(committer.submit(one) for one in changes))
-        return [commit for commit in commits if commit is not None]
+        return list(dict.fromkeys(commit for commit in commits if commit is not None))
 
 
 def _may_wait(transition: Transition) -> bool:

@@ -11,14 +11,15 @@ import re
 import sys
 import threading
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary, finalize
 
 from controller.git.command import hardened
+from controller.git.recent import Recent
 from controller.model import Stalled, Transient
 from controller.runtime import Pipe, PipeBroken
 
@@ -27,6 +28,7 @@ BLOB_LIMIT_BYTES = 64 << 20
 BLOB_CACHE_BYTES = 8 << 20
 LARGEST_CACHED_BYTES = BLOB_CACHE_BYTES // 4
 DIRECTORY_CACHE_BYTES = 8 << 20
+AGE_SECONDS = 60.0
 DAMAGE_MARK = "converge-damaged"
 # The child lives as long as its Tree is read: what it maps and remembers counts as ours.
 FRUGAL: Mapping[str, str] = {
@@ -103,17 +105,17 @@ class Directory(Mapping[str, TreeEntry]):
 class Objects:
     """One mirror's objects. Threads may share it; processes may not (`objects_at` gives each its own)."""
 
-    def __init__(self, mirror: Path) -> None:
+    def __init__(self, mirror: Path, *, clock: Callable[[], float] = monotonic) -> None:
         self.mirror = mirror
+        self._clock = clock  # seconds
         self._is_parents = False
         self._lock = threading.RLock()
         self._pipe: Pipe | None = None
         self._end: finalize[[], Objects] | None = None  # closes the pipe, also when we are forgotten
         self._is_idle = True
-        self._blobs: OrderedDict[str, bytes] = OrderedDict()
-        self._blob_bytes = 0
-        self._directories: OrderedDict[str, Directory] = OrderedDict()
-        self._directory_bytes = 0
+        self._blobs = Recent[bytes](BLOB_CACHE_BYTES, len)
+        self._directories = Recent[Directory](DIRECTORY_CACHE_BYTES, _directory_bytes)
+        self._aged = clock()
 
     def belongs_here(self) -> bool:
         """Tell whether this process made it: a forked child shares our pipe, and must not use it."""
@@ -128,19 +130,20 @@ class Objects:
         with self._lock:
             known = self._blobs.get(oid)
             self._is_idle = False
-            if known is not None:
-                self._blobs.move_to_end(oid)
-                return known
-            return self._remember_blob(oid, self._read([oid], "blob")[0])
+            if known is None:
+                known = self._read([oid], "blob")[0]
+                if len(known) <= LARGEST_CACHED_BYTES:
+                    self._blobs.put(oid, known)
+            return known
 
     def directory(self, oid: str) -> Directory:
         """Give a directory's entries by name. Raises Damaged."""
         with self._lock:
             known = self._directories.get(oid)
-            if known is not None:
-                self._directories.move_to_end(oid)
-                return known
-            return self._remember_directory(oid, self._read([oid], "tree")[0])
+            if known is None:
+                known = parse_directory(self._read([oid], "tree")[0], id_bytes=len(oid) // 2)
+                self._directories.put(oid, known)
+            return known
 
     def commit(self, oid: str) -> bytes:
         """Give a commit object's bytes. Raises Stalled for the id of something else, Damaged."""
@@ -154,27 +157,30 @@ class Objects:
             fitting = []
             room = BLOB_CACHE_BYTES
             for oid, size in zip(wanted, self._ask(wanted, _hear_size), strict=True):
-                if size <= LARGEST_CACHED_BYTES and size <= room:
+                if size <= min(LARGEST_CACHED_BYTES, room):
                     fitting.append(oid)
                     room -= size
             for oid, data in zip(fitting, self._read(fitting, "blob"), strict=True):
-                self._remember_blob(oid, data)
+                self._blobs.put(oid, data)
 
     def prefetch_directories(self, directories: Iterable[str]) -> None:
         """Read many directories at once."""
         with self._lock:
             wanted = [oid for oid in dict.fromkeys(directories) if oid not in self._directories]
             for oid, data in zip(wanted, self._read(wanted, "tree"), strict=True):
-                self._remember_directory(oid, data)
+                self._directories.put(oid, parse_directory(data, id_bytes=len(oid) // 2))
 
     def rest(self) -> None:
-        """End the child and forget what was read, if nobody asked anything since the last rest."""
+        """End the child and forget what was read, if nobody asked anything since the last rest; else what grew old."""
         with self._lock:
             if self._is_idle:
                 self.close()
                 self._blobs.clear()
                 self._directories.clear()
-                self._blob_bytes = self._directory_bytes = 0
+            elif self._clock() - self._aged >= AGE_SECONDS:
+                self._blobs.age()
+                self._directories.age()
+                self._aged = self._clock()
             self._is_idle = True
 
     def close(self) -> None:
@@ -223,24 +229,9 @@ class Objects:
             return Damaged(f"the mirror {self.mirror.name} is gone; it is fetched again")
         return Damaged(f"the mirror {self.mirror.name} is damaged ({why}); it is fetched again")
 
-    def _remember_blob(self, oid: str, data: bytes) -> bytes:
-        if len(data) <= LARGEST_CACHED_BYTES and oid not in self._blobs:
-            self._blobs[oid] = data
-            self._blob_bytes += len(data)
-            while self._blob_bytes > BLOB_CACHE_BYTES:
-                _, dropped = self._blobs.popitem(last=False)
-                self._blob_bytes -= len(dropped)
-        return data
 
-    def _remember_directory(self, oid: str, data: bytes) -> Directory:
-        entries = parse_directory(data, id_bytes=len(oid) // 2)
-        if oid not in self._directories:
-            self._directories[oid] = entries
-            self._directory_bytes += entries.bytes
-            while self._directory_bytes > DIRECTORY_CACHE_BYTES and len(self._directories) > 1:
-                _, dropped = self._directories.popitem(last=False)
-                self._directory_bytes -= dropped.bytes
-        return entries
+def _directory_bytes(directory: Directory) -> int:
+    return directory.bytes
 
 
 def parse_directory(data: bytes, *, id_bytes: int) -> Directory:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.git import Damaged, Mirror, Mirrors
+from controller.git.objects import AGE_SECONDS, Objects
 from controller.model import Transient
 from controller.runtime import CredentialStore
 from controller.sandbox import GitHost
@@ -142,3 +143,23 @@ async def test_a_cache_that_can_not_be_written_is_a_hiccup(shop: Mirror) -> None
         await shop.resolve("main")
     shop.path.parent.unlink()
     assert (await shop.tree(await shop.resolve("main"))).names("") == ("deploy",)
+
+
+async def test_a_busy_mirror_forgets_what_it_no_longer_uses(shop: Mirror) -> None:
+    tree = await shop.tree(await shop.resolve("main"))
+    now = 0.0
+    objects = Objects(shop.path, clock=lambda: now)
+    used, unused = tree.digest("deploy"), tree.digest("deploy/web.yaml")
+    objects.directory(used)
+    objects.blob(unused)
+    for _ in range(2):
+        now += AGE_SECONDS
+        objects.directory(used)
+        objects.commit(await shop.resolve("main"))  # it isn't idle
+        objects.rest()
+    for pack in (shop.path / "objects" / "pack").iterdir():
+        pack.unlink()
+    objects.close()
+    assert "web.yaml" in objects.directory(used)
+    with pytest.raises(Damaged):
+        objects.blob(unused)
