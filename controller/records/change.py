@@ -43,11 +43,19 @@ class RecordChange:
     def derive(self, base: Files) -> Mapping[str, bytes | None]:
         """Give the files that shall differ from the base, sorted by path; none where every fact is told already."""
         files = Layered(base)
+        last = {one.group: number for number, one in enumerate(self.transitions)}
+        told: dict[GroupRef, dict[str, Any]] = {}  # what was told of groups of which more is to be told
         for start in range(0, len(self.transitions), TOGETHER):
             some = self.transitions[start : start + TOGETHER]
             files.read_ahead(*_read_for(some), is_known=memory().knows)
-            for transition in some:
-                _write(transition, files)
+            for number, transition in enumerate(some, start):
+                group = transition.group
+                before = told[group] if group in told else earlier(files, status_path(group), "Status")
+                if not transition.report.retired or _is_told(transition.report.placement, before):
+                    told[group] = _write_placement(transition, before, files)
+                # else it is gone, and so are its records, or there never were any
+                if last[group] == number and group in told:
+                    _write_group(group, told.pop(group), files)
         return files.result()
 
 
@@ -69,14 +77,9 @@ def record(transitions: Sequence[Transition]) -> RecordChange:
     return RecordChange(tuple(transitions))
 
 
-def _write(transition: Transition, files: Layered) -> None:
+def _write_placement(transition: Transition, before: Earlier, files: Layered) -> dict[str, Any]:
+    """Write what is told of a placement alone; gives the status of its group with it."""
     group, now = transition.group, shown_time(transition.at)
-    path = status_path(group)
-    before = earlier(files, path, "Status")
-    if transition.report.retired and not _is_told(transition.report.placement, before):
-        return  # it is gone, and so are its records, or there never were any
-    new = status(transition, before)
-    write_record(files, path, "Status", new)
     for where, instance in instances(transition.report, now, files).items():
         if is_outlived(instance, now):
             files.remove(where)
@@ -86,10 +89,15 @@ def _write(transition: Transition, files: Layered) -> None:
         if placement != transition.report.placement:
             for where in placement_files(placement, files):
                 files.remove(where)
+    return status(transition, before)
+
+
+def _write_group(group: GroupRef, new: dict[str, Any], files: Layered) -> None:
+    """Write what its placements share, once for all that is told of them: it is as large as they are many."""
+    write_record(files, status_path(group), "Status", new)
     of_group = application(group, new)
     write_record(files, application_path(group), "Instance", of_group)
-    placements: Any = new["placements"]
-    badges = {"": application_badge(of_group, placements), **part_badges(of_group)}
+    badges = {"": application_badge(of_group, new["placements"]), **part_badges(of_group)}
     for of, badge in badges.items():
         for ending, data in badge.files("").items():
             files.write(badge_path(group, ending.removeprefix("."), of=of), data)

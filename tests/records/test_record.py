@@ -8,11 +8,28 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from controller.documents import Dialect, read, write
-from controller.model import ABSENT, Barrier, ByHand, Health, Hidden, ObjectReport, Result, Revision, SyncStatus
-from controller.records import record, schemas
+from controller.model import (
+    ABSENT,
+    ApplicationName,
+    Barrier,
+    ByHand,
+    Health,
+    Hidden,
+    ObjectReport,
+    PlacementRef,
+    PlacementReport,
+    Result,
+    Revision,
+    SyncStatus,
+    TargetName,
+)
+from controller.records import change, record, schemas
+from controller.records.files import Layered
 from tests.records.facts import (
     COMMIT_2,
     CONFIG,
@@ -123,6 +140,43 @@ def test_transitions_in_one_batch_are_told_as_one_after_the_other() -> None:
     for one in transitions:
         single.record(one)
     assert batched.files == single.files
+
+
+PLACES = [replace(HANGZHOU, application=ApplicationName(name), target=TargetName(target))
+          for name in ("shop", "hats") for target in ("hangzhou", "shanghai", "suzhou")]  # fmt: skip
+STATES = [
+    report(objects=[obj(WEB)]),
+    report(objects=[obj(WEB), obj(CONFIG)], sync=SyncStatus.SYNCING, health=Health.PROGRESSING),
+    report(objects=[], retired=True, applied=None, revision=None),
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(STATES)), max_size=12), st.integers(1, 12))
+def test_a_batch_tells_what_its_transitions_would_one_by_one(
+    told: list[tuple[PlacementRef, PlacementReport]], together: int
+) -> None:
+    transitions = [moved(replace(state, placement=place), n) for n, (place, state) in enumerate(told)]
+    batched, single = Branch(), Branch()
+    for start in range(0, len(transitions), together):
+        batched.take(record(transitions[start : start + together]).derive(batched))
+    for one in transitions:
+        single.take(record([one]).derive(single))
+    assert batched.files == single.files
+
+
+def test_a_group_is_written_once_for_all_that_is_told_of_its_placements(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    write_one = change.write_record
+
+    def counting(files: Layered, path: str, kind: str, value: dict[str, Any]) -> None:
+        written.append(path)
+        write_one(files, path, kind, value)
+
+    monkeypatch.setattr(change, "write_record", counting)
+    targets = [replace(HANGZHOU, target=TargetName(f"hz-{number:03}")) for number in range(120)]
+    Branch().record(*(moved(report(one, objects=[])) for one in targets))
+    assert written.count(STATUS) == 1
+    assert len(written) == 122  # it, the application, and each target
 
 
 def test_since_is_kept_until_the_state_differs(branch: Branch) -> None:
