@@ -156,7 +156,7 @@ class _Writer:
         return _text(value, column, indent, is_plain=self._is_plain)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)  # words that come again and again: most of what is written comes once
 def _unfolded(text: str, is_plain: Callable[[str], bool]) -> str | None:
     """Give a text of one line as it is written where nothing folds it. None: it can't stand before a colon as a key."""
     if _SIMPLE.fullmatch(text) and len(text) <= _MAX_KEY_BYTES and text.lower() not in _WORDS:

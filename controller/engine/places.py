@@ -13,8 +13,8 @@ from typing import Final
 
 from controller.model import EnvironmentName, PlacementRef, TargetName
 
-MOST_AT_ONCE: Final = 1000
-LONG_SECONDS: Final = 10.0
+MOST_AT_ONCE: Final = 128
+LONG_SECONDS: Final = 3.0
 
 
 class Places:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from controller.documents import write
 from controller.model import (
@@ -21,10 +21,9 @@ from controller.model import (
     headline_sync,
 )
 from controller.records.badges import application_badge, summary_badge, version_of
-from controller.records.earlier import NOTHING, earlier
+from controller.records.earlier import NOTHING, earlier, is_long_ago
 from controller.records.files import Files, Layered
 from controller.records.identity import environment_key, identity
-from controller.records.instances import is_outlived
 from controller.records.leaving import group_files, strays
 from controller.records.markdown import link, plain
 from controller.records.paths import (
@@ -41,22 +40,26 @@ from controller.records.platform import refusal
 from controller.records.status import ACTIVE, API_VERSION, RETIRED
 
 Record = Mapping[str, Any]
-KNOWN: Final = 8_192  # applications in environments, as they were read last
 _COLOURS_THAT_WAIT = frozenset({SyncStatus.SYNCED, SyncStatus.SYNCING})
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What the overview says of one application in one environment. Nobody changes its record."""
+    """What the overview says of one application in one environment."""
 
-    record: Record
     group: GroupRef
     state: tuple[SyncStatus, Health]
+    since: str
+    lifecycle: str
+    reason: str
     cell: str
 
     @property
     def is_active(self) -> bool:
-        return bool(self.record["lifecycle"] == ACTIVE)
+        return self.lifecycle == ACTIVE
+
+    def is_outlived(self, now: str) -> bool:
+        return self.lifecycle == RETIRED and is_long_ago(self.since, now)
 
 
 def overview(base: Files, now: str = "") -> Mapping[str, bytes | None]:
@@ -66,7 +69,7 @@ def overview(base: Files, now: str = "") -> Mapping[str, bytes | None]:
     """
     files = Layered(base)
     told = tuple(_applications(files))
-    records = tuple(one for one in told if not (now and is_outlived(one.record, now)))
+    records = tuple(one for one in told if not (now and one.is_outlived(now)))
     if len(records) < len(told):
         _remove([one.group for one in told], [one.group for one in records], files)
     environments: dict[EnvironmentName, list[_Line]] = {}
@@ -109,6 +112,7 @@ def _both(path: str) -> tuple[str, str]:
 def _applications(files: Layered) -> Iterator[_Line]:
     """Read every application's record. One that is damaged is left out until its next transition writes it anew."""
     known = _lines()
+    said: dict[str, _Line | None] = {}
     for environment in files.names("cmdb"):
         paths = [f"cmdb/{environment}/{name}/{APPLICATION}.yaml" for name in files.names(f"cmdb/{environment}")]
         files.read_ahead(paths, is_known=known.__contains__)
@@ -116,24 +120,17 @@ def _applications(files: Layered) -> Iterator[_Line]:
             name = files.blob_id(path)
             if not name:
                 continue
-            if name not in known:
-                known.keep(name, _line(files, path))
-            if (line := known[name]) is not None:
+            said[name] = known[name] if name in known else _line(files, path)
+            if (line := said[name]) is not None:
                 yield line
-
-
-class _Lines(dict[str, "_Line | None"]):
-    """What the overview says of applications, by git's ids of their records. Losing it costs time."""
-
-    def keep(self, name: str, line: _Line | None) -> None:
-        self[name] = line
-        while len(self) > KNOWN:
-            self.pop(next(iter(self)), None)
+    known.clear()
+    known.update(said)
 
 
 @cache
-def _lines() -> _Lines:
-    return _Lines()
+def _lines() -> dict[str, _Line | None]:
+    """Give what the last overview said of applications, by git's ids of their records. Losing it costs time."""
+    return {}
 
 
 def _line(files: Files, path: str) -> _Line | None:
@@ -141,8 +138,15 @@ def _line(files: Files, path: str) -> _Line | None:
     if not record or not isinstance(record["attributes"].get("environment"), str) or record["model"] != "Application":
         return None
     group = GroupRef(EnvironmentName(record["attributes"]["environment"]), ApplicationName(record["name"]))
-    state = SyncStatus(record["observed"]["sync"]), Health(record["observed"]["health"])
-    return _Line(record, group, state, _cell(record, group))
+    observed = record["observed"]
+    return _Line(
+        group=group,
+        state=(SyncStatus(observed["sync"]), Health(observed["health"])),
+        since=observed["since"],
+        lifecycle=record["lifecycle"],
+        reason=plain(record["attributes"].get("reason", "")),
+        cell=_cell(record, group),
+    )
 
 
 def _write_environment(environment: EnvironmentName, members: Sequence[_Line], files: Layered) -> None:
@@ -163,7 +167,7 @@ def _environment(environment: EnvironmentName, members: Sequence[_Line], before:
     lifecycle = ACTIVE if any(one.is_active for one in members) else RETIRED
     old = before.get("observed") or NOTHING
     is_same = before.get("lifecycle") == lifecycle and all(old.get(name) == value for name, value in state.items())
-    since = old["since"] if is_same else max(one.record["observed"]["since"] for one in members)
+    since = old["since"] if is_same else max(one.since for one in members)
     return {
         "apiVersion": API_VERSION,
         "kind": "Instance",
@@ -220,10 +224,9 @@ def _urgency(line: _Line) -> tuple[int, int, GroupRef]:
 
 
 def _trouble(line: _Line) -> str:
-    group, record, observed = line.group, line.record, line.record["observed"]
-    where = f"[{plain(str(group))}]({link(page_path(group))})"
-    why = plain(record["attributes"].get("reason", ""))
-    return f"| {where} | {observed['sync']}, {observed['health']} | {_moment(observed['since'])} | {why} |"
+    where = f"[{plain(str(line.group))}]({link(page_path(line.group))})"
+    sync, health = line.state
+    return f"| {where} | {sync}, {health} | {_moment(line.since)} | {line.reason} |"
 
 
 def _table(records: Sequence[_Line], environments: Sequence[EnvironmentName]) -> Iterator[str]:

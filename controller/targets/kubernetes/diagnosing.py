@@ -8,8 +8,9 @@ asked for one that is healthy, or that its own controller has not seen yet, and 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -28,8 +29,19 @@ AT_ONCE: Final = 2  # a rollout of a thousand workloads shall not become a thous
 MOST: Final = ("limit", "50")  # pods or events of one workload
 
 
+class _Unwell(NamedTuple):
+    """A workload that is to be looked into: what was seen of it last is looked up when its time comes."""
+
+    due: float  # monotonic seconds
+    uid: str
+    since: int  # of its illnesses the number: one that was well meanwhile has a turn of its own
+
+
 class Diagnoser:
-    """Looks into the workloads of one cluster. `told` is called for a placement of which more is known."""
+    """Looks into the workloads of one cluster. `told` is called for a placement of which more is known.
+
+    Whoever waits for the same look waits equally long: a queue and a task for each look, however many are unwell.
+    """
 
     def __init__(
         self,
@@ -45,33 +57,51 @@ class Diagnoser:
         self._start = start
         self._told = told
         self._looks = tuple(looks)
+        self._waiting: tuple[deque[_Unwell], ...] = tuple(deque() for _ in self._looks)
         self._places = asyncio.Semaphore(AT_ONCE)
         self._why: dict[str, str] = {}  # by uid
-        self._looking: dict[str, Member] = {}  # by uid, as last seen
+        self._looking: dict[str, tuple[int, Member]] = {}  # by uid: since which illness, and as last seen
+        self._illnesses = 0
 
     def diagnosis(self, member: Member) -> str:
         """Say why a member is unwell, "" where that is not known; has it looked into."""
         if member.key.group_kind not in WORKLOADS:
             return ""
+        known = self._looking.get(member.uid)
         if member.health not in UNWELL:
             self._why.pop(member.uid, None)
             self._looking.pop(member.uid, None)
             return ""
-        if member.uid not in self._looking:
-            self._start(self._look(member.uid))
-        self._looking[member.uid] = member
+        if known is None:
+            self._illnesses += 1
+            self._await(0, member.uid, self._illnesses)
+        self._looking[member.uid] = (known[0] if known else self._illnesses, member)
         return self._why.get(member.uid, "")
 
-    async def _look(self, uid: str) -> None:
-        for seconds in self._looks:
-            await self._clock.sleep(seconds)
-            member = self._looking.get(uid)
-            if member is None:
-                return  # it is well
-            why = await self._asked(member)
-            if why is not None and why != self._why.get(uid, "") and uid in self._looking:
-                self._why[uid] = why
-                self._told(member.placement)
+    def _await(self, look: int, uid: str, since: int) -> None:
+        """Queue a workload for a look, and have the queue worked off where nobody does."""
+        if look == len(self._looks):
+            return
+        queue = self._waiting[look]
+        queue.append(_Unwell(self._clock.monotonic() + self._looks[look], uid, since))
+        if len(queue) == 1:
+            self._start(self._look_into(look))
+
+    async def _look_into(self, look: int) -> None:
+        """Work a queue off: until it is empty, the first in it is the one whose turn it is."""
+        queue = self._waiting[look]
+        while queue:
+            one = queue[0]
+            if (seconds := one.due - self._clock.monotonic()) > 0:
+                await self._clock.sleep(seconds)
+            since, member = self._looking.get(one.uid, (0, None))
+            if member is not None and since == one.since:  # else it is well, or was meanwhile
+                why = await self._asked(member)
+                if why is not None and why != self._why.get(one.uid, "") and one.uid in self._looking:
+                    self._why[one.uid] = why
+                    self._told(member.placement)
+                self._await(look + 1, one.uid, since)
+            queue.popleft()
 
     async def _asked(self, member: Member) -> str | None:
         """Ask about a member; None where there is nothing to ask about yet, or nobody who answers."""

@@ -9,8 +9,10 @@ import pytest
 
 from controller.runtime import SystemClock
 from controller.targets.kubernetes.diagnosing import Diagnoser, diagnosed, is_observed, reason_of_events
+from controller.targets.kubernetes.members import Member
 from tests.cluster.access import KubeAccess
 from tests.cluster.api import Api
+from tests.fixtures.clock import ManualClock
 from tests.fixtures.waiting import eventually
 from tests.targets.kubernetes.observing import Observer, observing
 from tests.targets.kubernetes.placing import Body, deployment
@@ -100,3 +102,37 @@ def test_the_newest_warning_counts() -> None:
     ]
     assert reason_of_events(events) == "New: b c"
     assert reason_of_events([]) == ""
+
+
+async def test_many_that_are_unwell_wait_in_one_queue_for_each_look(access: KubeAccess) -> None:
+    clock = ManualClock()
+    names = [f"web-{number}" for number in range(5)]
+    image = "fail.example/crash/web:1"
+    async with observing(access) as observer:
+        await observer.write_parent("Deployment.apps")
+        for name in names:
+            await observer.apply(deployment(name, access.namespace, image=image))
+        for name in names:
+            await eventually(lambda name=name: (one := observer.member(name)) and is_asked(one))
+            await until_told(observer, observer.member(name).live(), "exit code 1")
+        async with asyncio.TaskGroup() as tasks:
+            diagnoser = Diagnoser(
+                observer.connection, clock=clock, start=lambda work: tasks.create_task(work) and None,
+                told=lambda _placement: None, looks=(10.0, 20.0),
+            )  # fmt: skip
+
+            def diagnoses() -> list[str]:
+                return [diagnoser.diagnosis(one) for name in names if (one := observer.member(name))]
+
+            assert diagnoses() == [""] * 5
+            await asyncio.sleep(0)
+            assert clock.sleepers == 1
+            await clock.advance(10)
+            await eventually(lambda: all("exit code 1" in one for one in diagnoses()))
+            await eventually(lambda: clock.sleepers == 1)  # the queue of the second look
+            diagnoser._looking.clear()
+            await clock.advance(20)
+
+
+def is_asked(member: Member) -> bool:
+    return is_observed(member.key.group_kind, member.live())
