@@ -42,7 +42,8 @@ from controller.engine.proposing import Proposer
 from controller.engine.queue import Queue
 from controller.engine.recording import Recorder
 from controller.engine.render_pool import RenderPool
-from controller.engine.rendering import Renderer, request_for
+from controller.engine.render_requests import request_for
+from controller.engine.rendering import Renderer
 from controller.engine.reviewing import Reviewer
 from controller.engine.runner import Runner
 from controller.engine.settings import Settings

@@ -29,7 +29,8 @@ from controller.engine.events import DriftFound, ObjectApplied, Tell
 from controller.engine.fleet import Entry
 from controller.engine.gate import Situation, is_timed, permit
 from controller.engine.judging import Judged
-from controller.engine.rendering import Renderer, as_applied, wires_of
+from controller.engine.render_requests import wires_of
+from controller.engine.rendering import Renderer, as_applied
 from controller.engine.sources import Checkout
 from controller.git import CommitInfo
 from controller.model import (

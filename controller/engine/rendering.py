@@ -20,6 +20,7 @@ from controller.engine.kept_renders import KeptRenders
 from controller.engine.packed_render import PackedRender
 from controller.engine.preparing import Facts, Workshop, is_shareable
 from controller.engine.render_pool import RenderPool
+from controller.engine.render_requests import is_of_cluster, rendered_by_target, request_for, wires_of
 from controller.engine.shape import shape_digest, shape_of, with_surroundings
 from controller.engine.sources import Checkout
 from controller.model import (
@@ -33,19 +34,16 @@ from controller.model import (
     Transient,
     Tree,
     Unequipped,
-    Unknown,
 )
 from controller.render import (
     Head,
     Prepared,
     Read,
     Rendered,
-    RenderRequest,
     Result,
     TakenOutput,
     Wire,
     overlay_paths,
-    render,
 )
 from controller.runtime import Clock
 
@@ -163,7 +161,7 @@ class Renderer:
 
         async def by_a_worker(prepared: Prepared) -> Rendered:
             ready = replace(request, prepared=prepared)
-            return await pool.render(ready) if is_shareable(prepared) else _by_target(ready, entry)
+            return await pool.render(ready) if is_shareable(prepared) else rendered_by_target(ready, entry)
 
         started = time.perf_counter()
         result = await self._result(by_a_worker, asked)
@@ -172,7 +170,7 @@ class Renderer:
 
     def _recall(self, placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> None:
         """Take up the render that a process before this one made, where it holds."""
-        if self._on_disk is None or placement in self._kept or not _is_of_cluster(entry):
+        if self._on_disk is None or placement in self._kept or not is_of_cluster(entry):
             return
         found = self._on_disk.get(placement, entry, application, platform)
         if found is not None:
@@ -272,7 +270,7 @@ class Renderer:
             started = time.thread_time()  # what others take of a busy machine is not its cost
             try:
                 ready = replace(request, prepared=prepared)
-                return _by_target(ready if most_bytes is None else bounded(ready, most_bytes), entry)
+                return rendered_by_target(ready if most_bytes is None else bounded(ready, most_bytes), entry)
             finally:
                 seconds = time.thread_time() - started
                 self._seconds += (seconds - self._seconds) * NEWEST_SHARE
@@ -346,7 +344,7 @@ class Renderer:
             if self._footprints is not None:
                 shape = with_surroundings(shape_digest(placement, entry), result.surroundings)
                 self._footprints.put(str(placement), Footprint(shape, result.reads, cover))
-            if self._on_disk is not None and _is_of_cluster(entry):
+            if self._on_disk is not None and is_of_cluster(entry):
                 is_of_git = not (wires or asked.has_needs or asked.taken or entry.application.inputs)
                 self._on_disk.put(placement, entry, result, kept, cover, is_of_git=is_of_git)
         revision = Revision(application.commit, platform.commit)
@@ -356,45 +354,6 @@ class Renderer:
         if isinstance(result, Stalled):
             raise result
         return result
-
-
-def wires_of(entry: Entry, outputs: Outputs) -> tuple[Wire, ...]:
-    """Give a placement's inputs their values. A terraform target gives, and takes nothing in."""
-    if isinstance(entry.target, TerraformTarget):
-        return ()
-    return tuple(Wire(one, outputs.get(one.target, {}).get(one.output, Unknown())) for one in entry.application.inputs)
-
-
-def _is_of_cluster(entry: Entry) -> bool:
-    return not isinstance(entry.target, TerraformTarget)
-
-
-def _by_target(request: RenderRequest, entry: Entry) -> Rendered:
-    """Render what a target of this kind takes."""
-    if isinstance(entry.target, TerraformTarget):
-        from controller.render.terraform import render_workspace  # noqa: PLC0415  a fleet of clusters needs none of it
-
-        return render_workspace(request)
-    return render(request)
-
-
-def request_for(placement: PlacementRef, entry: Entry, application: Checkout, platform: Checkout) -> RenderRequest:
-    """Say what rendering a placement takes."""
-    return RenderRequest(
-        placement=placement,
-        revision=Revision(application.commit, platform.commit),
-        application=application.tree,
-        path=entry.application.path,
-        platform=platform.tree,
-        overlays=overlay_paths(placement),
-        namespace=entry.application.namespace,
-        parameters=entry.application.parameters,
-        chart=entry.application.chart,
-        decryption=entry.application.decryption,
-        url=entry.repository.url,
-        targets=entry.application.targets,
-        surroundings=entry.surroundings,
-    )
 
 
 def _cover(

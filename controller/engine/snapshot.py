@@ -12,7 +12,8 @@ from controller.engine.checks import CHECKS
 from controller.engine.fleet import Entry, Fleet, checkout_for, fleet_at, fleet_of, revisions_of, signers_of
 from controller.engine.footprints import Footprints
 from controller.engine.preparing import Facts, Workshop
-from controller.engine.rendering import Renderer, request_for
+from controller.engine.render_requests import request_for
+from controller.engine.rendering import Renderer
 from controller.engine.settings import Settings
 from controller.engine.sources import Checkout, Source
 from controller.git import Mirrors

@@ -22,7 +22,7 @@ from controller.engine.history.rendering import PastRender, render_at
 from controller.engine.history.versions import State, Version
 from controller.engine.history.warrants import Case, Doubts, warranted
 from controller.engine.preparing import Workshop
-from controller.engine.rendering import wires_of
+from controller.engine.render_requests import wires_of
 from controller.git import BranchFiles, Mirror, Mirrors
 from controller.model import PLATFORM, CommitId, ConvergeError, GroupRef, PlacementRef, Revision, Stalled, TargetName
 from controller.records import recorded_contents, rendered_contents
