@@ -13,10 +13,16 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import orjson
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from controller.model import Secret
+
+# structlog loads rich where it finds it, five megabytes for tracebacks in colour, of which ours are none.
+is_hidden = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]
+import structlog  # noqa: E402
+from structlog.typing import EventDict, Processor, WrappedLogger  # noqa: E402
+
+if is_hidden:
+    del sys.modules["rich"]
 
 
 def configure_logging(*, json: bool, level: str = "info") -> None:
