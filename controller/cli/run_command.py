@@ -98,16 +98,19 @@ async def _run(platform: PlatformOptions, interval_seconds: float, once_seconds:
             await controller.run(stop)
             return FINE
         reports: tuple[PlacementReport, ...] = ()
+        is_late = False
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(controller.run(stop))
             try:
                 async with asyncio.timeout(once_seconds):
                     reports = await controller.settled()
-            except TimeoutError as error:
-                raise Stalled(f"not everything came to rest within {once_seconds:g} s (--timeout)") from error
+            except TimeoutError:
+                is_late, reports = True, controller.board.all()
             finally:
                 stop.set()
     show(reports, output)
+    if is_late:
+        raise Stalled(f"not everything came to rest within {once_seconds:g} s (--timeout)")
     return exit_code(reports)
 
 
