@@ -17,13 +17,14 @@ from tests.engine.kill.scene import kubeconfig
 from tests.fixtures.loop import Loop, config_map, deployment
 from tests.fixtures.processes import Converge
 from tests.fixtures.proxy import Cut, Exchange, Proxy
+from tests.fixtures.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 APPLICATIONS = ("api", "db", "shop", "web")
 WARM_ROUNDS, ROUNDS = 40, 100
 MORE_KILOBYTES = 16_000  # memories that are bounded by numbers (renders, badges, dry runs) still fill up meanwhile
-MORE_FILES = 6  # a connection or a pack that happens to be open
+MORE_FILES = 6  # connections and packs that happen to be open, more or fewer at the end than before
 ANONYMOUS = re.compile(r"^Private_Dirty:\s+(\d+) kB", re.MULTILINE)
 
 
@@ -128,11 +129,12 @@ async def live_through(day: Day, proxy: Proxy, folder: Path) -> None:
         await rounds(day, range(WARM_ROUNDS))
         warm = memory(running.process.pid), files(running.process.pid)
         await rounds(day, range(WARM_ROUNDS, WARM_ROUNDS + ROUNDS))
-        end = memory(running.process.pid), files(running.process.pid)
+        end = memory(running.process.pid)
+        # Connections that were busy at once are closed when they were idle for half a minute; what leaks stays.
+        await eventually(lambda: files(running.process.pid) <= warm[1] + MORE_FILES, deadline_seconds=90)
     finally:
         assert await running.stop() == 0, running.tail()
-    assert end[0] <= warm[0] + MORE_KILOBYTES
-    assert end[1] <= warm[1] + MORE_FILES
+    assert end <= warm[0] + MORE_KILOBYTES
 
 
 async def rounds(day: Day, numbers: range) -> None:
