@@ -80,11 +80,12 @@ async def test_a_rollout_that_fails_keeps_what_runs(api: Api) -> None:
     await api.apply(body)
     live = await api.until(
         "apps/v1", "Deployment", "web",
-        lambda live: condition(live, "Progressing").get("reason") == "ProgressDeadlineExceeded",
+        # On a busy machine the deadline passes before the new pods are counted.
+        lambda live: condition(live, "Progressing").get("reason") == "ProgressDeadlineExceeded"
+        and live["status"].get("updatedReplicas") == 1,
     )  # fmt: skip
     assert live is not None
     assert live["status"]["availableReplicas"] == 2
-    assert live["status"]["updatedReplicas"] == 1
     assert condition(live, "Progressing")["status"] == "False"
 
 
