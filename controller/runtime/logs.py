@@ -17,11 +17,11 @@ import orjson
 from controller.model import Secret
 
 # structlog loads rich where it finds it, five megabytes for tracebacks in colour, of which ours are none.
-is_hidden = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]
+_IS_HIDDEN = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]
 import structlog  # noqa: E402
 from structlog.typing import EventDict, Processor, WrappedLogger  # noqa: E402
 
-if is_hidden:
+if _IS_HIDDEN:
     del sys.modules["rich"]
 
 
